@@ -1,0 +1,17 @@
+// IOREDIS=6 runs everything against the other supported major of ioredis.
+const ioredis = process.env.IOREDIS === '6' ? { '^ioredis$': require.resolve('ioredis6') } : {}
+
+/** @type {import('jest').Config} */
+module.exports = {
+  testEnvironment: 'node',
+  testMatch: ['<rootDir>/{packages,examples}/*/test/**/*.test.ts', '<rootDir>/{testing,test}/**/*.test.ts'],
+  testPathIgnorePatterns: ['/node_modules/', '/dist/'],
+  transform: { '^.+\\.ts$': ['ts-jest', { tsconfig: '<rootDir>/tsconfig.json' }] },
+  moduleNameMapper: {
+    '^server-events$': '<rootDir>/packages/core/src/index.ts',
+    '^@server-events/(memory|redis)$': '<rootDir>/packages/$1/src/index.ts',
+    '^@server-events/testing$': '<rootDir>/testing/src/index.ts',
+    ...ioredis,
+  },
+  testTimeout: 30_000,
+}

@@ -1,0 +1,25 @@
+import type { StandardSchemaV1 } from './standard-schema'
+
+/** The args of an event. */
+export type Args = readonly unknown[]
+
+/**
+ * Event name -> the tuple of its args, or a Standard Schema of that tuple.
+ *
+ * Used as `C extends Contract<C>`, not as an index signature, so that an `interface` works as the
+ * type argument.
+ */
+// eslint-disable-next-line @typescript-eslint/no-explicit-any -- a schema's input and output may be anything
+export type Contract<C> = { [K in keyof C]: Args | StandardSchemaV1<any, any> }
+
+/** What `emit` takes for an event: the schema's input, or the tuple. */
+export type Sent<T> =
+  T extends StandardSchemaV1<infer Input> ? (Input extends Args ? Input : never) : T extends Args ? T : never
+
+/** What a wait or listener gets for an event: the schema's output, or the tuple. */
+export type Received<T> =
+  // eslint-disable-next-line @typescript-eslint/no-explicit-any -- only the output is asked for
+  T extends StandardSchemaV1<any, infer Output> ? (Output extends Args ? Output : never) : T extends Args ? T : never
+
+/** 12, 12n and '12' are the same id. */
+export type EventId = string | number | bigint

@@ -1,0 +1,253 @@
+import { quoted } from './text'
+
+/**
+ * Every error that reaches a user. Each class has one stable `code`; the message says what to do;
+ * none carries a secret or a payload (but for what a producer gave to `fail`). A `cause` is an
+ * error of ours as well, never the object of a client library: those hold commands and passwords.
+ */
+
+const brand: unique symbol = Symbol.for('server-events.error') as never
+
+export interface ErrorOptions {
+  /** An error without secrets or payloads; never the client library's own. */
+  readonly cause?: Error
+}
+
+/** The root of all errors of this library. */
+export abstract class ServerEventsError extends Error {
+  /** Stable across versions: what programs should compare. */
+  readonly code: string
+  readonly [brand] = true
+
+  protected constructor(code: string, message: string, options?: ErrorOptions) {
+    super(message, options)
+    this.code = code
+    Object.defineProperty(this, brand, { enumerable: false })
+  }
+
+  /** Holds across two installed copies of this package: it asks for the brand and the code, not for the prototype. */
+  static override [Symbol.hasInstance](value: unknown): boolean {
+    if (!isBranded(value)) return false
+    if (this === ServerEventsError) return true
+    return Object.hasOwn(this, 'code')
+      ? value.code === (this as unknown as { code: string }).code
+      : Function.prototype[Symbol.hasInstance].call(this, value)
+  }
+}
+
+function isBranded(value: unknown): value is { code: string } {
+  return typeof value === 'object' && value !== null && brand in value
+}
+
+/** The numbers behind a timeout: the first questions on call. */
+export interface TimeoutDetails {
+  readonly event: string
+  readonly id: string
+  /** What the wait was given, in ms. */
+  readonly timeout: number
+  /** Whether the subscription was confirmed before the deadline. */
+  readonly subscribed: boolean
+  /** How many ms of the wait there was no subscribing connection. */
+  readonly disconnected: number
+  /** Whether the store was asked for a kept outcome, and whether it answered. */
+  readonly recalled: 'never' | 'unanswered' | 'answered'
+}
+
+/** No event came in time. */
+export class TimeoutError extends ServerEventsError implements TimeoutDetails {
+  static readonly code = 'ERR_TIMEOUT'
+  readonly event: string
+  readonly id: string
+  readonly timeout: number
+  readonly subscribed: boolean
+  readonly disconnected: number
+  readonly recalled: 'never' | 'unanswered' | 'answered'
+
+  constructor(details: TimeoutDetails) {
+    super(TimeoutError.code, timeoutMessage(details))
+    this.event = details.event
+    this.id = details.id
+    this.timeout = details.timeout
+    this.subscribed = details.subscribed
+    this.disconnected = details.disconnected
+    this.recalled = details.recalled
+  }
+}
+
+function timeoutMessage({ event, id, timeout, subscribed, disconnected, recalled }: TimeoutDetails): string {
+  const connection = disconnected === 0 ? 'connected throughout' : `disconnected for ${disconnected} ms`
+  const store = {
+    never: 'no kept outcome was asked for',
+    unanswered: 'the store did not answer',
+    answered: 'the store has no kept outcome',
+  }[recalled]
+  return (
+    `no event ${quoted(event)} with id ${quoted(id)} within ${timeout} ms ` +
+    `(${subscribed ? 'subscribed' : 'never subscribed'}, ${connection}, ${store})`
+  )
+}
+
+export interface RemoteFailure {
+  readonly event: string
+  readonly id: string
+  readonly remoteName: string
+  readonly message: string
+  readonly remoteCode?: string | number | undefined
+  readonly data?: unknown
+}
+
+/** The producer called `fail`: its error's name, message, code and data, without stack or cause. */
+export class RemoteError extends ServerEventsError {
+  static readonly code = 'ERR_REMOTE'
+  readonly event: string
+  readonly id: string
+  readonly remoteName: string
+  readonly remoteCode: string | number | undefined
+  readonly data: unknown
+
+  constructor(failure: RemoteFailure) {
+    super(RemoteError.code, failure.message)
+    this.event = failure.event
+    this.id = failure.id
+    this.remoteName = failure.remoteName
+    this.remoteCode = failure.remoteCode
+    this.data = failure.data
+  }
+}
+
+/** The instance is closing or closed. */
+export class ClosedError extends ServerEventsError {
+  static readonly code = 'ERR_CLOSED'
+  constructor(message = 'this ServerEvents is closed: make a new one', options?: ErrorOptions) {
+    super(ClosedError.code, message, options)
+  }
+}
+
+/** The server could not be reached; nothing was sent and nothing will be. */
+export class ConnectionError extends ServerEventsError {
+  static readonly code = 'ERR_CONNECTION'
+  readonly sent = false
+  constructor(message: string, options?: ErrorOptions) {
+    super(ConnectionError.code, message, options)
+  }
+}
+
+/** The server refused the credentials. */
+export class AuthError extends ServerEventsError {
+  static readonly code = 'ERR_AUTH'
+  constructor(message: string, options?: ErrorOptions) {
+    super(AuthError.code, message, options)
+  }
+}
+
+/** The server's access rules refuse this channel or key. */
+export class ForbiddenError extends ServerEventsError {
+  static readonly code = 'ERR_FORBIDDEN'
+  /** The channel, pattern or key that was refused. */
+  readonly channel: string | undefined
+  constructor(message: string, options?: ErrorOptions & { readonly channel?: string | undefined }) {
+    super(ForbiddenError.code, message, options)
+    this.channel = options?.channel
+  }
+}
+
+/** An argument or option is not what it must be; nothing was sent. */
+export class InvalidArgumentError extends ServerEventsError {
+  static readonly code = 'ERR_INVALID_ARGUMENT'
+  constructor(message: string, options?: ErrorOptions) {
+    super(InvalidArgumentError.code, message, options)
+  }
+}
+
+/** The codec cannot carry these args, or a message could not be read. */
+export class SerializationError extends ServerEventsError {
+  static readonly code = 'ERR_SERIALIZATION'
+  constructor(message: string, options?: ErrorOptions) {
+    super(SerializationError.code, message, options)
+  }
+}
+
+/** Args did not validate against the schema of their event. */
+export class ValidationError extends ServerEventsError {
+  static readonly code = 'ERR_VALIDATION'
+  constructor(message: string, options?: ErrorOptions) {
+    super(ValidationError.code, message, options)
+  }
+}
+
+/** A message is larger than `maxPayload`. */
+export class PayloadTooLargeError extends ServerEventsError {
+  static readonly code = 'ERR_PAYLOAD_TOO_LARGE'
+  constructor(message: string, options?: ErrorOptions) {
+    super(PayloadTooLargeError.code, message, options)
+  }
+}
+
+/** `maxPending` waits are pending already. */
+export class TooManyWaitsError extends ServerEventsError {
+  static readonly code = 'ERR_TOO_MANY_WAITS'
+  constructor(message: string, options?: ErrorOptions) {
+    super(TooManyWaitsError.code, message, options)
+  }
+}
+
+/** An emit whose acknowledgement never came: it may have been delivered, or may be yet. */
+export class UncertainError extends ServerEventsError {
+  static readonly code = 'ERR_UNCERTAIN'
+  constructor(message: string, options?: ErrorOptions) {
+    super(UncertainError.code, message, options)
+  }
+}
+
+/** Published, but not stored: whoever waits now got it, late waits will not. */
+export class NotKeptError extends ServerEventsError {
+  static readonly code = 'ERR_NOT_KEPT'
+  constructor(message: string, options?: ErrorOptions) {
+    super(NotKeptError.code, message, options)
+  }
+}
+
+/** A stream's buffer is full. */
+export class OverflowError extends ServerEventsError {
+  static readonly code = 'ERR_OVERFLOW'
+  constructor(message: string, options?: ErrorOptions) {
+    super(OverflowError.code, message, options)
+  }
+}
+
+/** This transport, wire or server cannot do that. */
+export class UnsupportedError extends ServerEventsError {
+  static readonly code = 'ERR_UNSUPPORTED'
+  constructor(message: string, options?: ErrorOptions) {
+    super(UnsupportedError.code, message, options)
+  }
+}
+
+interface ErrorRow {
+  readonly class: { readonly code: string; readonly prototype: ServerEventsError }
+  readonly meaning: string
+}
+
+/** Name of the class -> class and meaning. docs/errors.md is held against this table by a test. */
+export const errorTable = {
+  TimeoutError: { class: TimeoutError, meaning: 'No event came in time.' },
+  RemoteError: { class: RemoteError, meaning: 'The producer called `fail`.' },
+  ClosedError: { class: ClosedError, meaning: 'The instance is closing or closed.' },
+  ConnectionError: { class: ConnectionError, meaning: 'The server could not be reached; nothing was sent.' },
+  AuthError: { class: AuthError, meaning: 'The server refused the credentials.' },
+  ForbiddenError: { class: ForbiddenError, meaning: "The server's access rules refuse this channel or key." },
+  InvalidArgumentError: { class: InvalidArgumentError, meaning: 'An argument or option is not what it must be.' },
+  SerializationError: { class: SerializationError, meaning: 'The codec cannot carry these args, or read a message.' },
+  ValidationError: { class: ValidationError, meaning: 'Args did not validate against the schema of their event.' },
+  PayloadTooLargeError: { class: PayloadTooLargeError, meaning: 'A message is larger than `maxPayload`.' },
+  TooManyWaitsError: { class: TooManyWaitsError, meaning: '`maxPending` waits are pending already.' },
+  UncertainError: { class: UncertainError, meaning: 'Sent, never acknowledged: it may have been delivered.' },
+  NotKeptError: { class: NotKeptError, meaning: 'Published, but not stored for late waits.' },
+  OverflowError: { class: OverflowError, meaning: "A stream's buffer is full." },
+  UnsupportedError: { class: UnsupportedError, meaning: 'This transport, wire or server cannot do that.' },
+} satisfies Record<string, ErrorRow>
+
+// On the prototype, because V8 writes the stack's first line from there before a constructor body runs.
+for (const [name, { class: constructor }] of Object.entries(errorTable)) {
+  Object.defineProperty(constructor.prototype, 'name', { value: name, configurable: true, writable: true })
+}

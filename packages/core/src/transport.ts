@@ -1,0 +1,156 @@
+/**
+ * What a transport owes the engine, and what the engine owes a transport.
+ *
+ * A transport moves messages addressed by (name, id). It knows nothing of promises that people
+ * wait on, of timeouts or of args: those live in the engine. The comments here are the contract.
+ *
+ * Every duration in this file is an integer number of milliseconds.
+ *
+ * A transport may reject with any `Error` that carries one of our `code`s; the engine wraps it.
+ * New members of `Transport` are optional; new members of `Receiver` come only in a major version.
+ */
+
+/** Where an event is addressed: both parts are non-empty, well-formed Unicode of at most 512 bytes of UTF-8. */
+export interface EventKey {
+  readonly name: string
+  readonly id: string
+}
+
+/** What one subscription covers: one id of a name or, without `id`, the whole name. */
+export interface Topic {
+  readonly name: string
+  readonly id?: string
+}
+
+/** `inputStore` is the publishing side, `outputStore` the subscribing side. */
+export type Store = 'inputStore' | 'outputStore'
+
+/** What travels. It arrives as it left: kind, body, headers and `kept` (contract 6). */
+export interface Message {
+  readonly kind: 'event' | 'failure'
+  /** What the codec made of the args, or the JSON of a failure. A string stays a string, bytes stay bytes. */
+  readonly body: string | Uint8Array
+  /** Trace context and the like; headers that nobody knows travel too. */
+  readonly headers?: Readonly<Record<string, string>>
+  /** Whether the emitter keeps the outcome; `undefined` where the wire cannot tell. */
+  readonly kept?: boolean
+}
+
+export interface Transport {
+  /**
+   * What one subscription covers. With `'name'` the engine subscribes once per name and lets an
+   * unused subscription linger; with `'id'` it subscribes per (name, id) and removes it at once.
+   */
+  readonly routing: 'name' | 'id'
+
+  /** Stores outcomes for late waits. Absent: option `keep` is refused at construction. */
+  readonly keeper?: Keeper
+
+  /**
+   * Called once, before anything else; opens nothing. One transport serves one receiver: a second
+   * `attach` throws (contract 7).
+   */
+  attach(receiver: Receiver): void
+
+  /**
+   * Opens the publishing side and pends until it stands; the caller bounds it. While it tries,
+   * each failure is told by `Receiver.error('inputStore', ConnectionError)` with host and port.
+   *
+   * Rejects with AuthError when the server refuses the credentials and never accepted them before
+   * (that side then goes idle and the next use tries afresh; contract 8), with ClosedError on
+   * `close`. Credentials refused after a first success are an interruption: retried and reported.
+   */
+  connect(): Promise<void>
+
+  /**
+   * Settles when the server has accepted the message, in time bounded by the transport; says
+   * nothing about receivers. Connects by itself if need be.
+   *
+   * Rejects with ConnectionError (`sent: false`: nothing was written and nothing will be),
+   * UncertainError (written, never acknowledged: it may have been or may yet be delivered),
+   * ForbiddenError, AuthError, ClosedError, PayloadTooLargeError.
+   *
+   * Order is kept per publisher and name; nothing else is said about order (contract 5).
+   * `Receiver.deliver` is never called inside it (contract 4).
+   */
+  publish(key: EventKey, message: Message): Promise<void>
+
+  /**
+   * Resolves only when the broker has confirmed the subscription: from then on no message
+   * published by anyone, this transport included, can be missed (contract 1 and 4).
+   *
+   * A refusal rejects with ForbiddenError (contract 8: AuthError, ClosedError). Being down is not a
+   * refusal: a subscribe pending across an interruption settles in the new connection, before
+   * `state('outputStore', true)`. While the connection is up it settles in bounded time.
+   *
+   * The engine serialises calls per topic (idle, subscribing, standing, unsubscribing, idle) and
+   * never subscribes twice. The transport remembers the desired topics and restores them after an
+   * interruption; it never counts waits (contract 2).
+   */
+  subscribe(topic: Topic): Promise<void>
+
+  /**
+   * Removes the topic from the desired ones synchronously; never rejects; settles at once while
+   * the connection is down (contract 2).
+   */
+  unsubscribe(topic: Topic): Promise<void>
+
+  /**
+   * Idempotent and bounded, also while connecting. Rejects what was not written with ClosedError
+   * and what was written but never acknowledged with UncertainError. Closes only what it opened;
+   * afterwards the receiver hears nothing and no timer or socket of it keeps the process alive
+   * (contract 4 and 7).
+   */
+  close(): Promise<void>
+}
+
+/** Keeps outcomes for a while, so that a late wait still gets them. */
+export interface Keeper {
+  /**
+   * Stores the message for `keepMs`, then publishes it: whoever hears it could already have
+   * recalled it. Rejects as `Transport.publish` does, and with NotKeptError when the message was
+   * published but could not be stored.
+   */
+  publish(key: EventKey, message: Message, keepMs: number): Promise<void>
+
+  /**
+   * Reads kept messages from the master, one answer per key in the order of the keys, in bounded
+   * time. `undefined` means that the store answered and has nothing; an `Error` means that it is
+   * not known (ForbiddenError is final, anything else is tried again). While down it answers
+   * Errors at once. It never rejects.
+   */
+  recall(keys: readonly EventKey[]): Promise<(Message | undefined | Error)[]>
+
+  /** Removes the kept message; settles in bounded time and rejects as `Transport.publish` does. */
+  forget(key: EventKey): Promise<void>
+}
+
+/** The engine, as a transport sees it. None of its methods throws. After `close` it is not called. */
+export interface Receiver {
+  /** A hint: false lets a transport drop a message unparsed. Cheap enough to ask for each message. */
+  wants(key: EventKey): boolean
+
+  /**
+   * A message arrived. Called once per copy that the broker sends, never twice through overlapping
+   * subscriptions, and never inside `publish` or `subscribe`.
+   */
+  deliver(key: EventKey, message: Message): void
+
+  /**
+   * A side went up or down. Strictly alternating per store, beginning with the first up.
+   * `state('outputStore', true)` means that every desired topic is confirmed, or was reported by
+   * `lost`, on this connection (contract 3). `cause` says why it went down.
+   */
+  state(store: Store, up: boolean, cause?: Error): void
+
+  /** The topic stood, or was to stand again, and the broker refuses it. It is desired no more. */
+  lost(topic: Topic, error: Error): void
+
+  /**
+   * Anything else worth telling: a failed attempt to connect, a message that cannot be read. What
+   * is told of a message has code ERR_SERIALIZATION, ERR_PAYLOAD_TOO_LARGE or ERR_UNSUPPORTED and
+   * names the event but nothing of the payload; the engine tells the user of the same code and
+   * text only once, so a transport may report each.
+   */
+  error(store: Store, error: Error): void
+}
