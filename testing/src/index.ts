@@ -1,0 +1,8 @@
+export { aptInstall } from './apt'
+export { eventually } from './eventually'
+export { startProxy } from './fault-proxy'
+export type { Direction, FaultProxy, Filter } from './fault-proxy'
+export { runNode } from './node-process'
+export type { NodeProcess, NodeProcessOptions } from './node-process'
+export { startRedis } from './redis-server'
+export type { RedisServer, RedisServerOptions } from './redis-server'

@@ -1,0 +1,37 @@
+import { aptInstall } from './apt'
+import { findOnPath, isExecutable } from './find-on-path'
+
+let found: Promise<string> | undefined
+
+/** The path of a Redis or Valkey server, installed if need be; rejects with what to install if none can be had. */
+export function redisBinary(): Promise<string> {
+  found ??= find()
+  return found
+}
+
+async function find(): Promise<string> {
+  const given = process.env['REDIS_SERVER']
+  if (given) {
+    // Who names a server wants that one: another would test something else and pass.
+    if (await isExecutable(given)) return given
+    throw new Error(`REDIS_SERVER is ${given}, which is not an executable file`)
+  }
+  const installed = (await findOnPath('redis-server', 'valkey-server')) ?? (await aptInstall('redis-server'))
+  return installed ?? (await compiled())
+}
+
+async function compiled(): Promise<string> {
+  process.stderr.write('building Redis from source: no redis-server or valkey-server was found on PATH\n')
+  try {
+    // Loaded only here: it reads its configuration and looks for caches as it loads.
+    // eslint-disable-next-line @typescript-eslint/no-require-imports -- jest cannot run import() in CommonJS
+    const { RedisBinary } = require('redis-memory-server') as typeof import('redis-memory-server')
+    return await RedisBinary.getPath()
+  } catch (error) {
+    throw new Error(
+      'no Redis server: install redis-server or valkey-server (Debian: apt-get install redis-server, ' +
+        'macOS: brew install redis), or set REDIS_SERVER to the path of one. ' +
+        `Building it from source failed as well: ${(error as Error).message}`,
+    )
+  }
+}
