@@ -2,7 +2,7 @@ import { defineConfig } from 'eslint/config'
 import tseslint from 'typescript-eslint'
 
 export default defineConfig(
-  { ignores: ['**/dist/', '**/coverage/', 'test/consumer/'] },
+  { ignores: ['**/dist/', '**/coverage/', 'test/consumer/*.mjs'] },
   { linterOptions: { reportUnusedDisableDirectives: 'error', reportUnusedInlineConfigs: 'error' } },
 
   {
@@ -26,6 +26,14 @@ export default defineConfig(
 
   // What people run, not what they import: it talks to a terminal.
   { files: ['examples/**', 'scripts/**', 'benchmarks/**'], rules: { 'no-console': 'off' } },
+
+  {
+    files: ['**/*.mjs'],
+    rules: {
+      // A cast in JSDoc is not seen: tsc checks these files instead.
+      '@typescript-eslint/no-unsafe-assignment': 'off',
+    },
+  },
 
   {
     files: ['**/test/**', '**/typetests/**'],
