@@ -1,0 +1,178 @@
+import type { EventId, StandardSchemaV1, Transport } from 'server-events'
+import { ServerEvents } from 'server-events'
+import { describe, expect, test } from 'tstyche'
+
+declare const transport: Transport
+
+describe('without a contract', () => {
+  const events = new ServerEvents(transport)
+
+  test('any name and any args go', async () => {
+    expect(events.emit).type.toBeCallableWith('pi event', 314, 'arg1', 1, { type: 'object' })
+    expect(events.emit).type.toBeCallableWith('ping', 1)
+    const [first, second] = await events.on('pi event', 314)
+    void first.toUpperCase()
+    void second.toFixed()
+  })
+
+  test('a name is a string', () => {
+    expect(events.on).type.not.toBeCallableWith(314, 'pi event')
+    expect(events.emit).type.not.toBeCallableWith(314, 'pi event')
+  })
+})
+
+describe('with a contract', () => {
+  interface Jobs {
+    report: [url: string, pages: number]
+    ping: []
+  }
+  const events = new ServerEvents<Jobs>(transport)
+
+  test('a wait resolves with the args of its event', () => {
+    expect(events.on('report', 1)).type.toBe<Promise<[url: string, pages: number]>>()
+    expect(events.on('ping', 1)).type.toBe<Promise<[]>>()
+    expect(events.peek('report', 1)).type.toBe<Promise<[url: string, pages: number] | undefined>>()
+  })
+
+  test('the callback of then() may take the args apart', () => {
+    void events.on('report', 1).then(([url, pages]) => {
+      expect(url).type.toBe<string>()
+      expect(pages).type.toBe<number>()
+    })
+  })
+
+  test('emit takes exactly the args of its event', () => {
+    expect(events.emit).type.toBeCallableWith('report', 1, '/r/1.pdf', 7)
+    expect(events.emit).type.toBeCallableWith('ping', 1)
+    expect(events.emit).type.not.toBeCallableWith('report', 1)
+    expect(events.emit).type.not.toBeCallableWith('report', 1, '/r/1.pdf')
+    expect(events.emit).type.not.toBeCallableWith('report', 1, '/r/1.pdf', '7')
+    expect(events.emit).type.not.toBeCallableWith('report', 1, '/r/1.pdf', 7, true)
+    expect(events.emit).type.not.toBeCallableWith('ping', 1, 'pong')
+  })
+
+  test('a name is one of the contract', () => {
+    expect(events.on).type.not.toBeCallableWith('reports', 1)
+    expect(events.emit).type.not.toBeCallableWith('reports', 1, '/r/1.pdf', 7)
+    expect(events.fail).type.not.toBeCallableWith('reports', 1, new Error())
+    expect(events.listen).type.not.toBeCallableWith('reports')
+    expect(events.peek).type.not.toBeCallableWith('reports', 1)
+    expect(events.forget).type.not.toBeCallableWith('reports', 1)
+  })
+
+  test('a listener gets the id as a string, then the args', () => {
+    expect(events.listen).type.toBeCallableWith('report')
+    void events.listen('report', (id, url, pages) => {
+      expect(id).type.toBe<string>()
+      expect(url).type.toBe<string>()
+      expect(pages).type.toBe<number>()
+    })
+    expect(events.listen).type.toBeCallableWith('report', async (id: string, url: string) => {
+      await Promise.resolve([id, url])
+    })
+    expect(events.listen).type.not.toBeCallableWith('report', (id: number) => id)
+    expect(events.listen).type.not.toBeCallableWith('report', (id: string, url: number) => [id, url])
+  })
+})
+
+describe('with a schema', () => {
+  interface Days {
+    day: StandardSchemaV1<[day: string], [day: Date]>
+  }
+  const events = new ServerEvents<Days>(transport)
+
+  test('emit takes what the schema takes, a wait gets what it makes', () => {
+    expect(events.emit).type.toBeCallableWith('day', 1, '2026-01-01')
+    expect(events.emit).type.not.toBeCallableWith('day', 1, new Date())
+    expect(events.on('day', 1)).type.toBe<Promise<[day: Date]>>()
+  })
+})
+
+describe('ids', () => {
+  const events = new ServerEvents<{ ping: [] }>(transport)
+
+  test('are strings, numbers and bigints', () => {
+    expect<EventId>().type.toBe<string | number | bigint>()
+    expect(events.on).type.toBeCallableWith('ping', '1')
+    expect(events.on).type.toBeCallableWith('ping', 1n)
+  })
+
+  test('are nothing else', () => {
+    expect(events.on).type.not.toBeCallableWith('ping')
+    expect(events.on).type.not.toBeCallableWith('ping', { id: 1 })
+    expect(events.on).type.not.toBeCallableWith('ping', undefined)
+    expect(events.emit).type.not.toBeCallableWith('ping', Symbol('1'))
+    expect(events.fail).type.not.toBeCallableWith('ping', true, new Error())
+  })
+})
+
+describe('options', () => {
+  const events = new ServerEvents<{ ping: []; pong: [] }>(transport)
+
+  test('of a wait are a timeout in ms, or an object', () => {
+    expect(events.on).type.toBeCallableWith('ping', 1, 5000)
+    expect(events.on).type.toBeCallableWith('ping', 1, { timeout: 5000, signal: AbortSignal.abort(), recall: false })
+    expect(events.on).type.not.toBeCallableWith('ping', 1, '5s')
+    expect(events.on).type.not.toBeCallableWith('ping', 1, { timeOut: 5000 })
+    expect(events.on).type.not.toBeCallableWith('ping', 1, { signal: new AbortController() })
+  })
+
+  test('of the instance know the names of the contract', () => {
+    expect(ServerEvents<{ ping: [] }>).type.toBeConstructableWith(transport)
+    expect(ServerEvents<{ ping: [] }>).type.toBeConstructableWith(transport, {
+      timeout: 1000,
+      listen: ['ping'],
+      keep: { ping: 60_000 },
+      maxPayload: 1024,
+      maxPending: 10,
+      initTimeout: 1000,
+      backstop: 1000,
+      headers: (name: string, id: string) => ({ name, id }),
+    })
+    expect(ServerEvents<{ ping: [] }>).type.toBeConstructableWith(transport, { keep: 60_000 })
+    expect(ServerEvents<{ ping: [] }>).type.not.toBeConstructableWith(transport, { listen: ['pong'] })
+    expect(ServerEvents<{ ping: [] }>).type.not.toBeConstructableWith(transport, { keep: { pong: 60_000 } })
+    expect(ServerEvents<{ ping: [] }>).type.not.toBeConstructableWith(transport, { timeOut: 1000 })
+    expect(ServerEvents<{ ping: [] }>).type.not.toBeConstructableWith()
+    expect(ServerEvents<{ ping: [] }>).type.not.toBeConstructableWith({ host: 'localhost' })
+  })
+
+  test('of close are a drain in ms', () => {
+    expect(events.close).type.toBeCallableWith()
+    expect(events.close).type.toBeCallableWith({ drain: 1000 })
+    expect(events.close).type.not.toBeCallableWith(1000)
+  })
+})
+
+describe('what comes back', () => {
+  const events = new ServerEvents<{ ping: [] }>(transport)
+
+  test('of the calls that send is a promise of nothing', () => {
+    expect(events.emit('ping', 1)).type.toBe<Promise<void>>()
+    expect(events.fail('ping', 1, new Error('no'))).type.toBe<Promise<void>>()
+    expect(events.forget('ping', 1)).type.toBe<Promise<void>>()
+    expect(events.init()).type.toBe<Promise<void>>()
+    expect(events.close()).type.toBe<Promise<void>>()
+  })
+
+  test('of the listeners is a function that removes them', () => {
+    const remove = events.onerror((store, error) => {
+      expect(store).type.toBe<'inputStore' | 'outputStore'>()
+      expect(error).type.toBe<Error>()
+    })
+    expect(remove).type.toBeCallableWith()
+    void events.onready((store) => {
+      expect(store).type.toBe<'inputStore' | 'outputStore'>()
+    })
+  })
+
+  test('can be disposed of', () => {
+    expect(events).type.toBeAssignableTo<AsyncDisposable>()
+    expect(events.listen('ping')).type.toBeAssignableTo<Promise<AsyncDisposable>>()
+  })
+
+  test('has a settable timeout', () => {
+    events.timeout = 1000
+    expect(events.timeout).type.toBe<number>()
+  })
+})

@@ -1,0 +1,72 @@
+import { spawnSync } from 'node:child_process'
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { startRedis } from '@server-events/testing'
+import type { RedisServer } from '@server-events/testing'
+import { blocksOf } from './blocks'
+import type { Block } from './blocks'
+import { cheapScriptOf, commandsOf, wrongWith } from './commands'
+import { markdownFiles, root } from './files'
+import { brokenLinks } from './links'
+import { Programs } from './programs'
+
+const files = markdownFiles().map((file) => ({ file, markdown: readFileSync(join(root, file), 'utf8') }))
+const blocks = files.flatMap(({ file, markdown }) => blocksOf(file, markdown))
+
+let redis: RedisServer
+let programs: Programs
+const printed = new Map<Block, string>()
+
+beforeAll(async () => {
+  redis = await startRedis()
+  const sources = blocks.filter(({ language }) => language === 'ts' || language === 'js')
+  programs = new Programs(sources, redis)
+}, 120_000)
+
+afterAll(async () => {
+  programs.remove()
+  await redis.stop()
+})
+
+describe.each(files)('$file', ({ file, markdown }) => {
+  test('links to what exists', () => {
+    expect(brokenLinks(file, markdown)).toEqual([])
+  })
+
+  for (const [index, block] of blocks.filter((it) => it.file === file).entries()) {
+    const title = `line ${block.line}: ${block.language}`
+    switch (block.language) {
+      case 'ts':
+      case 'js':
+        test(`${title} compiles and runs`, async () => {
+          const { stdout } = await programs.run(block)
+          printed.set(block, stdout)
+        })
+        break
+      case 'sh':
+        test(`${title} is made of commands that exist`, () => {
+          for (const command of commandsOf(block.code))
+            expect([command, wrongWith(command)]).toEqual([command, undefined])
+          for (const script of commandsOf(block.code)
+            .map(cheapScriptOf)
+            .filter((it) => it !== undefined)) {
+            const { status, stdout } = spawnSync('npm', ['run', '--silent', script], { cwd: root, encoding: 'utf8' })
+            expect([status, status === 0 ? '' : stdout]).toEqual([0, ''])
+          }
+        })
+        break
+      case 'json':
+        test(`${title} parses`, () => {
+          expect(() => JSON.parse(block.code) as unknown).not.toThrow()
+        })
+        break
+      case 'text':
+        test(`${title} is what the program before it prints`, () => {
+          expect(block.code).toBe(printed.get(blocks.filter((it) => it.file === file)[index - 1]!))
+        })
+        break
+      case 'picture':
+        break
+    }
+  }
+})

@@ -1,0 +1,108 @@
+import { spawn } from 'node:child_process'
+import { mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join, resolve } from 'node:path'
+import ts from 'typescript'
+import type { Block } from './blocks'
+
+const root = resolve(__dirname, '../..')
+
+/** What a reader with strict settings has. */
+const options: ts.CompilerOptions = {
+  target: ts.ScriptTarget.ES2022,
+  lib: ['lib.es2023.d.ts', 'lib.esnext.disposable.d.ts'],
+  module: ts.ModuleKind.NodeNext,
+  moduleResolution: ts.ModuleResolutionKind.NodeNext,
+  strict: true,
+  exactOptionalPropertyTypes: true,
+  skipLibCheck: true,
+  allowJs: true,
+  checkJs: true,
+  types: ['node'],
+}
+
+export interface Result {
+  readonly code: number | null
+  readonly stdout: string
+  readonly stderr: string
+}
+
+/**
+ * The `ts` and `js` blocks as programs: each is compiled and run as a reader would who copied it into a file of a
+ * project that has our packages installed. Runs what is built, not the sources.
+ */
+export class Programs {
+  private readonly folder = mkdtempSync(join(tmpdir(), 'server-events-docs-'))
+  private readonly problems = new Map<Block, string[]>()
+  private readonly files = new Map<Block, string>()
+
+  constructor(
+    blocks: readonly Block[],
+    private readonly redis: { readonly url: string; readonly port: number },
+  ) {
+    symlinkSync(join(root, 'node_modules'), join(this.folder, 'node_modules'))
+    const sources = new Map<string, Block>()
+    for (const [index, block] of blocks.entries()) {
+      const source = join(this.folder, `block-${index}${extensionOf(block)}`)
+      writeFileSync(source, this.withOwnRedis(block.code))
+      sources.set(source, block)
+      this.files.set(block, join(this.folder, 'out', `block-${index}${extensionOf(block).replace('t', 'j')}`))
+    }
+    const outDir = join(this.folder, 'out')
+    const program = ts.createProgram([...sources.keys()], { ...options, outDir })
+    const { diagnostics } = program.emit()
+    for (const diagnostic of [...ts.getPreEmitDiagnostics(program), ...diagnostics]) {
+      const block = sources.get(diagnostic.file?.fileName ?? '')
+      const text = ts.flattenDiagnosticMessageText(diagnostic.messageText, '\n')
+      if (block === undefined || diagnostic.file === undefined) throw new Error(text)
+      const { line } = diagnostic.file.getLineAndCharacterOfPosition(diagnostic.start ?? 0)
+      const problems = this.problems.get(block) ?? []
+      this.problems.set(block, [...problems, `${block.file}:${block.line + line}: ${text}`])
+    }
+  }
+
+  /** Compiles and runs a block. Rejects unless it has the right types, ends by itself in time and ends well. */
+  async run(block: Block, timeout = 20_000): Promise<Result> {
+    const problems = this.problems.get(block)
+    if (problems !== undefined) throw new Error(problems.join('\n'))
+    const result = await this.execute(this.files.get(block) ?? '', timeout)
+    if (result.code === 0) return result
+    const end = result.code === null ? `did not end within ${timeout} ms` : `ended with ${result.code}`
+    throw new Error(`${block.file}:${block.line}: the program ${end}\n${result.stdout}${result.stderr}`)
+  }
+
+  remove(): void {
+    rmSync(this.folder, { recursive: true, force: true })
+  }
+
+  private execute(file: string, timeout: number): Promise<Result> {
+    return new Promise((resolve, reject) => {
+      const child = spawn(process.execPath, [file], {
+        cwd: this.folder,
+        env: { ...process.env, REDIS_URL: this.redis.url },
+        stdio: ['ignore', 'pipe', 'pipe'],
+      })
+      const timer = setTimeout(() => child.kill('SIGKILL'), timeout)
+      let [stdout, stderr] = ['', '']
+      child.stdout.setEncoding('utf8').on('data', (text: string) => (stdout += text))
+      child.stderr.setEncoding('utf8').on('data', (text: string) => (stderr += text))
+      child.once('error', reject)
+      child.once('close', (code) => {
+        clearTimeout(timer)
+        resolve({ code, stdout, stderr })
+      })
+    })
+  }
+
+  /** Docs name the usual address, the tests have a server of their own. */
+  private withOwnRedis(code: string): string {
+    return code
+      .replaceAll('redis://localhost:6379', this.redis.url)
+      .replaceAll(/\bport: 6379\b/g, `port: ${this.redis.port}`)
+  }
+}
+
+function extensionOf({ language, code }: Block): string {
+  if (language === 'ts') return '.mts'
+  return /\brequire\(/.test(code) ? '.cjs' : '.mjs'
+}
