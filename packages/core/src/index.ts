@@ -1,3 +1,4 @@
+export type { Codec } from './codec'
 export type { Args, Contract, EventId, Received, Sent } from './contract'
 export {
   AuthError,
@@ -18,5 +19,11 @@ export {
   ValidationError,
 } from './errors'
 export type { ErrorOptions, RemoteFailure, TimeoutDetails } from './errors'
+export type { Outcome, Stats } from './engine/stats'
+export type { ErrorListener, ReadyListener, Unsubscribe } from './engine/reports'
+export type { StoreStats } from './engine/stores'
+export type { ServerEventsOptions, WaitOptions } from './options'
+export { ServerEvents } from './server-events'
+export type { Listening } from './server-events'
 export type { StandardIssue, StandardResult, StandardSchemaV1 } from './standard-schema'
 export type { EventKey, Keeper, Message, Receiver, Store, Topic, Transport } from './transport'

@@ -1,0 +1,29 @@
+import { intervalAtLoad } from './clock'
+import { noop } from './rejection'
+
+const longest = 2 ** 31 - 1
+
+/** Keeps the process alive while something is under way that may have no socket or timer of its own. */
+export class Hold {
+  #timer: NodeJS.Timeout | undefined
+  #count = 0
+
+  add(): void {
+    if (this.#count++ > 0) return
+    if (this.#timer === undefined) this.#timer = intervalAtLoad(noop, longest)
+    else this.#timer.ref()
+  }
+
+  release(): void {
+    if (--this.#count === 0) this.#timer?.unref()
+  }
+
+  async during<T>(work: Promise<T>): Promise<T> {
+    this.add()
+    try {
+      return await work
+    } finally {
+      this.release()
+    }
+  }
+}

@@ -1,0 +1,112 @@
+import type { Codec } from '../codec'
+import type { Args } from '../contract'
+import { InvalidArgumentError, PayloadTooLargeError, SerializationError, ServerEventsError } from '../errors'
+import { decodeFailure, encodeFailure } from '../failure'
+import type { EngineOptions } from '../options'
+import { quoted } from '../text'
+import type { EventKey, Message } from '../transport'
+
+/** Slack for what other settings of maxPayload, codecs and frames may add on the way. */
+const slack = 256 * 1024
+
+/** Makes messages of args and failures, and reads them again. */
+export class Messages {
+  readonly #codec: Codec
+  readonly #maxPayload: number
+  readonly #headers: EngineOptions['headers']
+
+  constructor({ codec, maxPayload, headers }: EngineOptions) {
+    this.#codec = codec
+    this.#maxPayload = maxPayload
+    this.#headers = headers
+  }
+
+  event(key: EventKey, args: Args, kept: boolean): Message {
+    return this.#message(key, 'event', this.#encode(key, args), kept)
+  }
+
+  /** `undataed` when the error's `data` could not travel. */
+  failure(key: EventKey, error: unknown, kept: boolean): { message: Message; undataed: boolean } {
+    const { body, undataed } = encodeFailure(error)
+    return { message: this.#message(key, 'failure', body, kept), undataed }
+  }
+
+  /** Throws PayloadTooLargeError for what no emitter with these settings would have sent. */
+  checkSize({ name }: EventKey, { body }: Message): void {
+    if (exceeds(body, this.#maxPayload * 2 + slack)) {
+      throw new PayloadTooLargeError(`a message of event ${quoted(name)} was dropped: it is too large for maxPayload`)
+    }
+  }
+
+  /** Throws SerializationError. Called once per recipient, so that nobody shares an object. */
+  args({ name }: EventKey, { body }: Message): Args {
+    let args: unknown
+    try {
+      args = this.#codec.decode(body)
+    } catch {
+      args = undefined
+    }
+    if (Array.isArray(args)) return args
+    throw new SerializationError(`a message of event ${quoted(name)} was dropped: the codec cannot read it`)
+  }
+
+  /** Throws SerializationError. */
+  remoteFailure({ name, id }: EventKey, { body }: Message): ReturnType<typeof decodeFailure> {
+    try {
+      return decodeFailure(name, id, body)
+    } catch {
+      throw new SerializationError(`a failure of event ${quoted(name)} was dropped: it cannot be read`)
+    }
+  }
+
+  #encode({ name }: EventKey, args: Args): string | Uint8Array {
+    let body: unknown
+    try {
+      body = this.#codec.encode(args)
+    } catch (error) {
+      if (error instanceof ServerEventsError) throw error
+      const what = error instanceof Error ? error.name : typeof error
+      throw new SerializationError(`the codec cannot carry the args of event ${quoted(name)}: encode threw ${what}`)
+    }
+    if (typeof body === 'string' || body instanceof Uint8Array) return body
+    throw new SerializationError(`the codec's encode must return a string or a Uint8Array, not ${typeof body}`)
+  }
+
+  #message(key: EventKey, kind: Message['kind'], body: string | Uint8Array, kept: boolean): Message {
+    if (exceeds(body, this.#maxPayload)) {
+      throw new PayloadTooLargeError(
+        `event ${quoted(key.name)} is over maxPayload of ${this.#maxPayload} bytes: send a reference to the data`,
+      )
+    }
+    const headers = this.#headersFor(key)
+    return headers === undefined ? { kind, body, kept } : { kind, body, kept, headers }
+  }
+
+  #headersFor({ name, id }: EventKey): Message['headers'] {
+    if (this.#headers === undefined) return undefined
+    let headers: unknown
+    try {
+      headers = this.#headers(name, id)
+    } catch (error) {
+      const what = error instanceof Error ? error.name : typeof error
+      throw new InvalidArgumentError(`option headers threw ${what}: it must return an object of strings`)
+    }
+    const ok =
+      typeof headers === 'object' &&
+      headers !== null &&
+      Object.values(headers).every((value) => typeof value === 'string')
+    if (!ok) throw new InvalidArgumentError('option headers must return an object whose values are strings')
+    return { ...(headers as Record<string, string>) }
+  }
+}
+
+/** What a keeper answered, as against an Error; asked by shape, since an Error may be of another realm. */
+export function isMessage(answer: unknown): answer is Message {
+  return typeof answer === 'object' && answer !== null && 'kind' in answer && 'body' in answer
+}
+
+function exceeds(body: string | Uint8Array, bytes: number): boolean {
+  if (typeof body !== 'string') return body.byteLength > bytes
+  // A UTF-16 unit is at most 3 bytes of UTF-8.
+  return body.length * 3 > bytes && Buffer.byteLength(body) > bytes
+}

@@ -1,0 +1,142 @@
+import type { ServerEventsError } from '../errors'
+import type { EventKey, Message, Transport } from '../transport'
+import { fromTransport } from './from-transport'
+import type { Hold } from './hold'
+import type { Name } from './names'
+import { rejectAtCaller } from './rejection'
+
+/** An emit holds for a subscription in flight at most this long. */
+const longestHold = 5000
+
+/** One emit or fail until it settles. */
+export class Outgoing {
+  readonly key: EventKey
+  readonly message: Message
+  /** How long it is kept, in ms; 0 is not at all. */
+  readonly keep: number
+  readonly promise: Promise<void>
+  resolve!: () => void
+
+  constructor(key: EventKey, message: Message, keep: number) {
+    this.key = key
+    this.message = message
+    this.keep = keep
+    this.promise = new Promise((resolve) => {
+      this.resolve = resolve
+    })
+  }
+}
+
+/**
+ * Emits and fails on their way out. Those of a name wait, in order, while a subscription they
+ * may be meant for is in flight: an emit after an on in one process is never lost.
+ */
+export class Outbox {
+  readonly #transport: Transport
+  readonly #hold: Hold
+  readonly #rejected: (error: ServerEventsError) => void
+  readonly #unsettled = new Set<Outgoing>()
+  #whenIdle: (() => void) | undefined
+
+  constructor(transport: Transport, hold: Hold, rejected: (error: ServerEventsError) => void) {
+    this.#transport = transport
+    this.#hold = hold
+    this.#rejected = rejected
+  }
+
+  get size(): number {
+    return this.#unsettled.size
+  }
+
+  /** `name` is what is known of the event's name, `mayHold` false while the subscribing side is away. */
+  send(outgoing: Outgoing, name: Name | undefined, mayHold: boolean): Promise<void> {
+    this.#unsettled.add(outgoing)
+    this.#hold.add()
+    if (name !== undefined && this.#holds(outgoing, name, mayHold)) name.held.push(outgoing)
+    else this.#publish(outgoing)
+    return outgoing.promise
+  }
+
+  /** A subscription of the name has settled, either way: lets go what waits for no other one. */
+  settled(name: Name): void {
+    name.holdSpent = false
+    let count = 0
+    while (count < name.held.length && !name.subscribing((name.held[count] as Outgoing).key.id)) count++
+    this.#release(name, count)
+  }
+
+  /** Lets everything of the name go, whatever is in flight. */
+  releaseAll(name: Name): void {
+    this.#release(name, name.held.length)
+  }
+
+  /** Resolves when nothing is unsettled. */
+  idle(): Promise<void> {
+    if (this.#unsettled.size === 0) return Promise.resolve()
+    return new Promise((resolve) => {
+      this.#whenIdle = resolve
+    })
+  }
+
+  /** Rejects what the transport left unsettled. */
+  close(makeError: () => ServerEventsError): void {
+    for (const outgoing of [...this.#unsettled]) this.#reject(outgoing, makeError)
+  }
+
+  #holds({ key }: Outgoing, name: Name, mayHold: boolean): boolean {
+    if (name.held.length > 0) return true
+    if (!mayHold || !name.subscribing(key.id) || name.holdSpent) return false
+    name.holdTimer = setTimeout(() => {
+      name.holdSpent = true
+      this.releaseAll(name)
+    }, longestHold)
+    return true
+  }
+
+  #release(name: Name, count: number): void {
+    const released = name.held.splice(0, count)
+    if (name.held.length === 0) {
+      clearTimeout(name.holdTimer)
+      name.holdTimer = undefined
+    }
+    for (const outgoing of released) this.#publish(outgoing)
+  }
+
+  #publish(outgoing: Outgoing): void {
+    this.#handOver(outgoing).then(
+      () => {
+        if (this.#settle(outgoing)) outgoing.resolve()
+      },
+      (error: unknown) => {
+        this.#reject(outgoing, () => fromTransport(error))
+      },
+    )
+  }
+
+  #handOver({ key, message, keep }: Outgoing): Promise<void> {
+    try {
+      const { keeper } = this.#transport
+      return keep > 0 && keeper !== undefined
+        ? keeper.publish(key, message, keep)
+        : this.#transport.publish(key, message)
+    } catch (error) {
+      return Promise.reject(fromTransport(error))
+    }
+  }
+
+  #reject(outgoing: Outgoing, makeError: () => ServerEventsError): void {
+    if (!this.#settle(outgoing)) return
+    this.#rejected(makeError())
+    rejectAtCaller(outgoing.promise, outgoing.resolve, makeError)
+  }
+
+  #settle(outgoing: Outgoing): boolean {
+    if (!this.#unsettled.delete(outgoing)) return false
+    this.#hold.release()
+    if (this.#unsettled.size === 0 && this.#whenIdle !== undefined) {
+      this.#whenIdle()
+      this.#whenIdle = undefined
+    }
+    return true
+  }
+}

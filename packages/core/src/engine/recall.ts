@@ -1,0 +1,178 @@
+import { ForbiddenError } from '../errors'
+import type { EventKey, Keeper, Message } from '../transport'
+import { unrefTimeout, type Clock } from './clock'
+import { isMessage } from './messages'
+import type { Name } from './names'
+import { ANSWERED, ASKED, RECALLS, type Wait } from './wait'
+
+/** Why the store was asked. */
+export type Way = 'recall' | 'restored' | 'backstop'
+
+export interface RecallHost {
+  hit(name: Name, id: string, message: Message, way: Way): void
+  forbidden(name: Name, id: string, error: unknown): void
+}
+
+interface Question {
+  readonly name: Name
+  readonly id: string
+  readonly way: Way
+  readonly deadline: number
+}
+
+const batchSize = 256
+const batchesInFlight = 4
+const firstRetry = 50
+const longestRetry = 2000
+const longestSpread = 250
+
+/**
+ * Asks the store for kept outcomes. Questions of one tick are one call, one per id, nearest
+ * deadlines first. Every wait asks for itself once its subscription stands; so a miss needs no
+ * bookkeeping: it answers no wait that came later, because that one asks again.
+ */
+export class Recall {
+  readonly #keeper: Keeper
+  readonly #clock: Clock
+  readonly #backstop: number
+  readonly #host: RecallHost
+  readonly #queue = new Map<Name, Map<string, Way>>()
+  #ready: Question[] = []
+  #inFlight = 0
+  #flushing = false
+  #failures = 0
+  #open = true
+  readonly #timers = new Set<NodeJS.Timeout>()
+  #sweep: NodeJS.Timeout | undefined
+
+  constructor(keeper: Keeper, clock: Clock, backstop: number, host: RecallHost) {
+    this.#keeper = keeper
+    this.#clock = clock
+    this.#backstop = backstop
+    this.#host = host
+  }
+
+  ask(wait: Wait, way: Way): void {
+    let ids = this.#queue.get(wait.name)
+    if (ids === undefined) this.#queue.set(wait.name, (ids = new Map<string, Way>()))
+    if (!ids.has(wait.id)) ids.set(wait.id, way)
+    if (this.#flushing) return
+    this.#flushing = true
+    void Promise.resolve().then(() => {
+      this.#flush()
+    })
+  }
+
+  /** After an interruption: a random moment for each process, so that they do not all ask at once. */
+  restored(waits: Iterable<Wait>): void {
+    const spread = Math.random() * longestSpread
+    const soon = this.#clock.now() + spread
+    const later: Wait[] = []
+    for (const wait of waits) {
+      if (wait.due <= soon) this.ask(wait, 'restored')
+      else later.push(wait)
+    }
+    if (later.length > 0) this.#after(spread, later, 'restored')
+  }
+
+  /** Asks for all waits that `pending` yields, every `backstop` ms, while it yields any. */
+  guardBy(pending: () => Iterable<Wait>): void {
+    if (this.#sweep !== undefined || !this.#open) return
+    this.#sweep = unrefTimeout(
+      () => {
+        this.#sweep = undefined
+        let any = false
+        for (const wait of pending()) {
+          any = true
+          this.ask(wait, 'backstop')
+        }
+        if (any) this.guardBy(pending)
+      },
+      this.#backstop * (0.85 + Math.random() * 0.3),
+    )
+  }
+
+  close(): void {
+    this.#open = false
+    clearTimeout(this.#sweep)
+    for (const timer of this.#timers) clearTimeout(timer)
+    this.#timers.clear()
+    this.#queue.clear()
+    this.#ready = []
+  }
+
+  #after(delay: number, waits: readonly Wait[], way: Way): void {
+    const timer = unrefTimeout(() => {
+      this.#timers.delete(timer)
+      for (const wait of waits) if (wait.name.waits.has(wait.id)) this.ask(wait, way)
+    }, delay)
+    this.#timers.add(timer)
+  }
+
+  #flush(): void {
+    this.#flushing = false
+    if (!this.#open) return
+    const before = this.#ready.length
+    for (const [name, ids] of this.#queue) {
+      for (const [id, way] of ids) {
+        const waits = name.waitsFor(id)
+        const deadline = Math.min(...waits.map((wait) => wait.deadline))
+        if (waits.length > 0) this.#ready.push({ name, id, way, deadline })
+      }
+    }
+    this.#queue.clear()
+    if (before > 0 || this.#ready.length > batchSize) this.#ready.sort((a, b) => a.deadline - b.deadline)
+    this.#send()
+  }
+
+  #send(): void {
+    while (this.#open && this.#inFlight < batchesInFlight && this.#ready.length > 0) {
+      const batch = this.#ready.splice(0, batchSize).filter(({ name, id }) => name.waits.has(id))
+      if (batch.length > 0) void this.#recall(batch)
+    }
+  }
+
+  async #recall(batch: readonly Question[]): Promise<void> {
+    this.#inFlight++
+    for (const { name, id } of batch) mark(name.waitsFor(id), RECALLS, ASKED)
+    const keys: EventKey[] = batch.map(({ name, id }) => ({ name: name.name, id }))
+    let answers: readonly (Message | undefined | Error)[]
+    try {
+      answers = await this.#keeper.recall(keys)
+    } catch {
+      answers = []
+    }
+    this.#inFlight--
+    if (!this.#open) return
+    const unanswered: Question[] = []
+    batch.forEach((question, index) => {
+      const { name, id, way } = question
+      const answer = answers[index]
+      if (index < answers.length && (answer === undefined || isMessage(answer))) {
+        mark(name.waitsFor(id), ASKED, ANSWERED)
+        if (answer !== undefined) this.#host.hit(name, id, answer, way)
+      } else if ((answer as { code?: unknown } | undefined)?.code === ForbiddenError.code) {
+        this.#host.forbidden(name, id, answer)
+      } else unanswered.push(question)
+    })
+    if (unanswered.length > 0) this.#again(unanswered)
+    else this.#failures = 0
+    this.#send()
+  }
+
+  #again(questions: readonly Question[]): void {
+    const nearest = Math.min(...questions.map(({ deadline }) => deadline))
+    const backoff = Math.min(firstRetry * 2 ** this.#failures++, longestRetry)
+    // A last look that failed is not put off until after the deadline.
+    const delay = Math.max(firstRetry / 2, Math.min(backoff, (nearest - this.#clock.now()) / 2))
+    const waits = new Map<Way, Wait[]>()
+    for (const { name, id, way } of questions) {
+      waits.set(way, [...(waits.get(way) ?? []), ...name.waitsFor(id)])
+    }
+    for (const [way, group] of waits) this.#after(delay, group, way)
+  }
+}
+
+function mark(waits: readonly Wait[], having: number, bit: number): void {
+  for (const wait of waits) if (wait.has(having)) wait.bits |= bit
+}

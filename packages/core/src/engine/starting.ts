@@ -1,0 +1,71 @@
+import { ClosedError, ConnectionError, type ServerEventsError } from '../errors'
+import type { Store, Transport } from '../transport'
+import type { Engine } from './engine'
+import { fromTransport } from './from-transport'
+import type { Subscription } from './subscription'
+
+/** Brings both sides up, each try bounded by `initTimeout`, while repair goes on behind it. */
+export class Starting {
+  readonly #engine: Engine
+  readonly #transport: Transport
+  readonly #initTimeout: number
+  #connected: Promise<void> | undefined
+
+  constructor(engine: Engine, transport: Transport, initTimeout: number) {
+    this.#engine = engine
+    this.#transport = transport
+    this.#initTimeout = initTimeout
+  }
+
+  /** Calls share one attempt; after a rejection the next call tries again. */
+  init(): Promise<void> {
+    this.#connected ??= this.#init().catch((error: unknown) => {
+      this.#connected = undefined
+      throw error
+    })
+    return this.#connected
+  }
+
+  standing(subscription: Subscription): Promise<void> {
+    return this.#bounded(['outputStore'], [subscription.standing()])
+  }
+
+  #init(): Promise<void> {
+    const subscriptions = this.#engine.desire()
+    for (const subscription of subscriptions) subscription.ensure()
+    const standing = subscriptions.map((subscription) => subscription.standing())
+    const stores: Store[] = standing.length > 0 ? ['inputStore', 'outputStore'] : ['inputStore']
+    return this.#bounded(stores, [this.#connect(), ...standing])
+  }
+
+  async #connect(): Promise<void> {
+    await this.#transport.connect()
+  }
+
+  async #bounded(stores: readonly Store[], works: readonly Promise<void>[]): Promise<void> {
+    const before = stores.map((store) => this.#engine.stores[store].lastError)
+    let timer: NodeJS.Timeout | undefined
+    const expired = new Promise<never>((_, reject) => {
+      timer = setTimeout(() => {
+        reject(this.#lateness(stores, before))
+      }, this.#initTimeout)
+    })
+    try {
+      await Promise.race([Promise.all(works), expired])
+    } catch (error) {
+      throw this.#engine.phase === 'open' ? fromTransport(error) : new ClosedError()
+    } finally {
+      clearTimeout(timer)
+    }
+    if (this.#engine.phase !== 'open') throw new ClosedError()
+  }
+
+  /** The last failure of this attempt, which names host and port; else that nothing answered. */
+  #lateness(stores: readonly Store[], before: readonly (ServerEventsError | undefined)[]): ServerEventsError {
+    for (const [index, store] of stores.entries()) {
+      const { state, lastError } = this.#engine.stores[store]
+      if (state !== 'up' && lastError !== undefined && lastError !== before[index]) return lastError
+    }
+    return new ConnectionError(`not connected within ${this.#initTimeout} ms: is the server reachable? It is tried on`)
+  }
+}

@@ -1,0 +1,131 @@
+import { fromTransport } from './from-transport'
+import { Name, type Listener } from './names'
+import { Subscription, type SubscriptionHost } from './subscription'
+import type { Transport } from '../transport'
+import type { Wait } from './wait'
+
+/** An unused subscription of a whole name stays this long, in ms: the next wait is likely near. */
+const linger = 30_000
+
+export interface TopicsHost {
+  /** When a refused subscription of a listener is tried again, in ms. */
+  readonly retry: number
+  isOpen(): boolean
+  /** The subscription of these waits stands on this connection. */
+  confirmed(waits: Iterable<Wait>): void
+  /** The broker refuses the subscription of these waits. */
+  refused(waits: readonly Wait[], error: unknown): void
+  /** A refusal that nobody waited for, of a name that still has listeners. */
+  withdrawn(error: unknown): void
+  /** A subscription of the name has settled, either way. */
+  settled(name: Name): void
+}
+
+/** The names in use and their subscriptions: what is heard, and for whom. */
+export class Topics {
+  readonly #transport: Transport
+  readonly #host: TopicsHost
+  readonly #names = new Map<string, Name>()
+
+  constructor(transport: Transport, host: TopicsHost) {
+    this.#transport = transport
+    this.#host = host
+  }
+
+  get size(): number {
+    return this.#names.size
+  }
+
+  find(name: string): Name | undefined {
+    return this.#names.get(name)
+  }
+
+  obtain(name: string): Name {
+    let entry = this.#names.get(name)
+    if (entry === undefined) this.#names.set(name, (entry = new Name(name)))
+    return entry
+  }
+
+  names(): Iterable<Name> {
+    return this.#names.values()
+  }
+
+  *waits(): Generator<Wait> {
+    for (const name of this.#names.values()) yield* name.allWaits()
+  }
+
+  /** The subscription that a wait hangs on. */
+  of(entry: Name, id: string): Subscription {
+    if (this.#transport.routing === 'name') return this.whole(entry)
+    let subscription = entry.byId.get(id)
+    if (subscription === undefined) {
+      subscription = new Subscription({ name: entry.name, id }, this.#hostFor(entry, 0))
+      entry.byId.set(id, subscription)
+    }
+    return subscription
+  }
+
+  whole(entry: Name): Subscription {
+    entry.whole ??= new Subscription(
+      { name: entry.name },
+      this.#hostFor(entry, this.#transport.routing === 'name' ? linger : 0),
+    )
+    return entry.whole
+  }
+
+  listen(name: string, listener: Listener | undefined): { subscription: Subscription; close: () => void } {
+    const entry = this.obtain(name)
+    // Of its own, so that a listener given twice is called twice and leaves twice.
+    const own: Listener | undefined = listener === undefined ? undefined : (...args) => listener(...args)
+    if (own !== undefined) entry.listeners.add(own)
+    const subscription = this.whole(entry)
+    subscription.acquire()
+    let closed = false
+    const close = (): void => {
+      if (closed) return
+      closed = true
+      if (own !== undefined) entry.listeners.delete(own)
+      subscription.release()
+    }
+    return { subscription, close }
+  }
+
+  close(error: Error): void {
+    for (const name of this.#names.values()) {
+      clearTimeout(name.holdTimer)
+      name.whole?.close(error)
+      for (const subscription of name.byId.values()) subscription.close(error)
+    }
+    this.#names.clear()
+  }
+
+  #hostFor(entry: Name, lingering: number): SubscriptionHost {
+    const host = this.#host
+    return {
+      linger: lingering,
+      retry: host.retry,
+      isOpen: () => host.isOpen(),
+      subscribe: (topic) => this.#transport.subscribe(topic),
+      unsubscribe: (topic) => this.#transport.unsubscribe(topic),
+      stood: (subscription) => {
+        host.confirmed(this.#covered(entry, subscription))
+        host.settled(entry)
+      },
+      refused: (subscription, error, told) => {
+        host.refused([...this.#covered(entry, subscription)], error)
+        host.settled(entry)
+        if (!told && subscription.isUsed) host.withdrawn(fromTransport(error))
+      },
+      idle: ({ topic }) => {
+        if (topic.id === undefined) entry.whole = undefined
+        else entry.byId.delete(topic.id)
+        if (entry.isEmpty) this.#names.delete(entry.name)
+      },
+    }
+  }
+
+  #covered(entry: Name, { topic }: Subscription): Iterable<Wait> {
+    if (topic.id !== undefined) return entry.waitsFor(topic.id)
+    return this.#transport.routing === 'name' ? entry.allWaits() : []
+  }
+}

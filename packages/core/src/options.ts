@@ -1,0 +1,199 @@
+import { jsonCodec, type Codec } from './codec'
+import type { EventId } from './contract'
+import { InvalidArgumentError, UnsupportedError } from './errors'
+import type { Transport } from './transport'
+
+/** Options of `new ServerEvents(transport, options)`. Unknown ones are refused. */
+export interface ServerEventsOptions<C> {
+  /** How long a wait lasts, in ms, unless it says otherwise. Default 10_000. Also settable as `events.timeout`. */
+  readonly timeout?: number
+  /**
+   * How long the outcome of an event is kept for late waits, in ms: for all names, or by name.
+   * Default: not at all. The emitter's value is the duration; a waiter's says that its waits look
+   * for kept outcomes. Needs a transport with a keeper, else UnsupportedError at construction.
+   */
+  readonly keep?: number | { readonly [K in keyof C]?: number }
+  /** Names whose events are heard from `init` on, so that no wait can come too late. Default none. */
+  readonly listen?: readonly (keyof C & string)[]
+  /** How args travel. Default: JSON. */
+  readonly codec?: Codec
+  /** The largest encoded event, in bytes; a larger one is PayloadTooLargeError at emit. Default 1 MiB. */
+  readonly maxPayload?: number
+  /** How many waits may be pending; one more rejects with TooManyWaitsError. Default: any number. */
+  readonly maxPending?: number
+  /** How long `init` and `listen` may take, in ms. Default 10_000. */
+  readonly initTimeout?: number
+  /** How often, in ms, the store is asked for the outcome of a kept wait that is still pending. Default 20_000. */
+  readonly backstop?: number
+  /** Called at each emit and fail; what it returns travels with the event (trace context). Default none. */
+  readonly headers?: (name: string, id: string) => Readonly<Record<string, string>>
+}
+
+/** Options of one wait. */
+export interface WaitOptions {
+  /** In ms; default: the instance's `timeout`. Positive and finite; rounded up to whole ms. */
+  readonly timeout?: number
+  /** Rejects the wait with the signal's reason. */
+  readonly signal?: AbortSignal
+  /** Whether a kept outcome counts. Default true. */
+  readonly recall?: boolean
+}
+
+export interface EngineOptions {
+  readonly keepFor: (name: string) => number
+  readonly listen: readonly string[]
+  readonly codec: Codec
+  readonly maxPayload: number
+  readonly maxPending: number
+  readonly initTimeout: number
+  readonly backstop: number
+  readonly headers: ((name: string, id: string) => Readonly<Record<string, string>>) | undefined
+}
+
+export const defaultTimeout = 10_000
+const maxBytes = 512
+
+export function resolveOptions(
+  transport: Transport,
+  options: ServerEventsOptions<Record<string, unknown>>,
+): EngineOptions {
+  const { keep, listen = [], codec = jsonCodec, maxPayload, maxPending, initTimeout, backstop, headers } = options
+  refuseUnknown(options, [
+    'timeout',
+    'keep',
+    'listen',
+    'codec',
+    'maxPayload',
+    'maxPending',
+    'initTimeout',
+    'backstop',
+    'headers',
+  ])
+  if (!Array.isArray(listen)) throw new InvalidArgumentError('option listen must be an array of event names')
+  if (!isCodec(codec)) throw new InvalidArgumentError('option codec must have the functions encode and decode')
+  if (headers !== undefined && typeof headers !== 'function') {
+    throw new InvalidArgumentError('option headers must be a function (name, id) => object of strings')
+  }
+  if (keep !== undefined && transport.keeper === undefined) {
+    throw new UnsupportedError('option keep needs a transport that keeps outcomes, and this one has no keeper')
+  }
+  return {
+    keepFor: resolveKeep(keep),
+    listen: [...new Set(listen.map(checkName))],
+    codec,
+    maxPayload: maxPayload === undefined ? 1024 * 1024 : checkCount(maxPayload, 'option maxPayload'),
+    maxPending: maxPending === undefined ? Infinity : checkCount(maxPending, 'option maxPending'),
+    initTimeout: initTimeout === undefined ? 10_000 : checkDuration(initTimeout, 'option initTimeout'),
+    backstop: backstop === undefined ? 20_000 : checkDuration(backstop, 'option backstop'),
+    headers,
+  }
+}
+
+function resolveKeep(keep: unknown): (name: string) => number {
+  if (keep === undefined) return () => 0
+  if (typeof keep !== 'object' || keep === null) {
+    const all = checkDuration(keep, 'option keep')
+    return () => all
+  }
+  const byName = new Map(
+    Object.entries(keep)
+      .filter(([, value]) => value !== undefined)
+      .map(([name, value]) => [checkName(name), checkDuration(value, `option keep of ${JSON.stringify(name)}`)]),
+  )
+  return (name) => byName.get(name) ?? 0
+}
+
+export interface ResolvedWait {
+  readonly timeout: number
+  readonly signal: AbortSignal | undefined
+  readonly recall: boolean
+}
+
+export function resolveWait(options: number | WaitOptions | undefined, timeout: number): ResolvedWait {
+  if (options === undefined) return { timeout, signal: undefined, recall: true }
+  if (typeof options === 'number')
+    return { timeout: checkDuration(options, 'timeout'), signal: undefined, recall: true }
+  refuseUnknown(options, ['timeout', 'signal', 'recall'])
+  const { signal, recall = true } = options
+  if (signal !== undefined && !isAbortSignal(signal)) throw new InvalidArgumentError('signal must be an AbortSignal')
+  if (typeof recall !== 'boolean') throw new InvalidArgumentError('recall must be true or false')
+  return {
+    timeout: options.timeout === undefined ? timeout : checkDuration(options.timeout, 'timeout'),
+    signal,
+    recall,
+  }
+}
+
+/** How long a drain may take, in ms; 0 by default. */
+export function resolveDrain(options: { readonly drain?: number } | undefined): number {
+  if (options === undefined) return 0
+  refuseUnknown(options, ['drain'])
+  const { drain = 0 } = options
+  if (typeof drain !== 'number' || !Number.isFinite(drain) || drain < 0) {
+    throw new InvalidArgumentError('drain must be a number of ms, 0 or more')
+  }
+  return Math.ceil(drain)
+}
+
+/** A positive, finite number of ms, rounded up to whole ones. */
+export function checkDuration(value: unknown, what: string): number {
+  if (typeof value === 'number' && Number.isFinite(value) && value > 0) return Math.ceil(value)
+  throw new InvalidArgumentError(`${what} must be a positive, finite number of ms`)
+}
+
+export function checkName(name: unknown): string {
+  if (typeof name !== 'string')
+    throw new InvalidArgumentError(`an event's name must be a string, not ${typeName(name)}`)
+  return checkText(name, "an event's name")
+}
+
+export function checkId(id: EventId): string {
+  if (typeof id === 'string') return checkText(id, "an event's id")
+  if (typeof id === 'number' && Number.isFinite(id)) return String(id)
+  if (typeof id === 'bigint') return checkText(String(id), "an event's id")
+  throw new InvalidArgumentError(`an event's id must be a string, finite number or bigint, not ${typeName(id)}`)
+}
+
+export function checkListener(listener: unknown, what: string): void {
+  if (typeof listener !== 'function') throw new InvalidArgumentError(`${what} must be a function`)
+}
+
+function checkText(text: string, what: string): string {
+  if (text === '') throw new InvalidArgumentError(`${what} must not be empty`)
+  if (!text.isWellFormed())
+    throw new InvalidArgumentError(`${what} must be well-formed Unicode, without lone surrogates`)
+  // A UTF-16 unit is at most 3 bytes of UTF-8.
+  if (text.length * 3 > maxBytes && Buffer.byteLength(text) > maxBytes) {
+    throw new InvalidArgumentError(`${what} must be at most ${maxBytes} bytes of UTF-8`)
+  }
+  return text
+}
+
+function checkCount(value: unknown, what: string): number {
+  if (typeof value === 'number' && Number.isSafeInteger(value) && value > 0) return value
+  throw new InvalidArgumentError(`${what} must be a positive integer`)
+}
+
+/** Not by instanceof: signals of polyfills and of other realms are as good. */
+function isAbortSignal(signal: unknown): signal is AbortSignal {
+  const { aborted, addEventListener } = (signal ?? {}) as Partial<AbortSignal>
+  return typeof aborted === 'boolean' && typeof addEventListener === 'function'
+}
+
+function isCodec(codec: unknown): codec is Codec {
+  const { encode, decode } = (codec ?? {}) as Partial<Codec>
+  return typeof encode === 'function' && typeof decode === 'function'
+}
+
+function refuseUnknown(options: unknown, known: readonly string[]): void {
+  if (typeof options !== 'object' || options === null) {
+    throw new InvalidArgumentError(`options must be an object, not ${typeName(options)}`)
+  }
+  const unknown = Object.keys(options).filter((key) => !known.includes(key))
+  if (unknown.length === 0) return
+  throw new InvalidArgumentError(`unknown option ${unknown.join(', ')}: there are ${known.join(', ')}`)
+}
+
+function typeName(value: unknown): string {
+  return value === null ? 'null' : typeof value === 'number' ? String(value) : typeof value
+}
