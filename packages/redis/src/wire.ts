@@ -1,0 +1,178 @@
+import { SerializationError, UnsupportedError } from 'server-events'
+import type { EventKey, Message, Receiver } from 'server-events'
+import { quoted } from './errors'
+
+/*
+ * Wire 2. Every message travels in a frame:
+ *
+ *     frame = "se2" *( LF tag id TAB [headers JSON] TAB body )
+ *     tag   = "e" string body | "q" body as a JSON string | "b" bytes, base64 | "f" failure
+ *
+ * An upper case tag says that the emitter keeps the outcome. Ids are encoded as in channels, so a
+ * line is skipped by looking for its first TAB and its LF.
+ */
+
+const VERSION = 'se2'
+
+// eslint-disable-next-line no-control-regex -- they separate lines and fields
+const RESERVED = /[%:{}\u0000-\u001f]/
+// eslint-disable-next-line no-control-regex -- as above
+const ALL_RESERVED = /[%:{}\u0000-\u001f]/g
+
+/** Percent-encodes what would separate something: names and ids in channels, ids in frames. */
+export function encodeName(text: string): string {
+  if (!RESERVED.test(text)) return text
+  return text.replace(ALL_RESERVED, (char) => `%${char.charCodeAt(0).toString(16).toUpperCase().padStart(2, '0')}`)
+}
+
+/** `undefined` for what `encodeName` would not have written. */
+export function decodeName(text: string): string | undefined {
+  if (!RESERVED.test(text)) return text
+  const decoded = text.replace(/%([0-7][0-9A-F])/g, (_, hex: string) => String.fromCharCode(Number.parseInt(hex, 16)))
+  return encodeName(decoded) === text ? decoded : undefined
+}
+
+/** Makes a pattern that matches this text only. */
+export function escapeGlob(text: string): string {
+  return text.replace(/[*?[\]\\]/g, '\\$&')
+}
+
+/** Begins every channel of an event name. */
+export function channelOf(prefix: string, name: string): string {
+  return `${prefix}${encodeName(name)}:`
+}
+
+export function frameOf(lines: readonly string[]): string {
+  return `${VERSION}\n${lines.join('\n')}`
+}
+
+/** @throws UnsupportedError if the failure is not one line of text */
+export function lineOf(key: EventKey, message: Message): string {
+  const { body, headers, kept } = message
+  let tag: string
+  let text: string
+  if (typeof body !== 'string') {
+    tag = 'b'
+    text = Buffer.from(body.buffer, body.byteOffset, body.byteLength).toString('base64')
+  } else if (body.includes('\n') || !body.isWellFormed()) {
+    tag = 'q'
+    text = JSON.stringify(body)
+  } else {
+    tag = 'e'
+    text = body
+  }
+  if (message.kind === 'failure') {
+    if (tag !== 'e') throw new UnsupportedError(`the failure of event ${quoted(key.name)} is not one line of text`)
+    tag = 'f'
+  }
+  if (kept) tag = tag.toUpperCase()
+  return `${tag}${encodeName(key.id)}\t${headers ? JSON.stringify(headers) : ''}\t${text}`
+}
+
+/**
+ * Reads a frame that came on a channel of this name and delivers what the receiver wants of it.
+ * `suffix` is what follows the name in the channel: empty, or the id of the only event. Never
+ * throws; what cannot be read is reported, once a frame.
+ */
+export function readFrame(name: string, suffix: string, frame: string, receiver: Receiver): void {
+  // A raw separator: the channel belongs to someone whose prefix begins like ours.
+  if (suffix.includes(':')) return
+  if (!frame.startsWith(VERSION) || (frame.length > VERSION.length && frame[VERSION.length] !== '\n'))
+    return receiver.error('outputStore', foreign(name, frame))
+
+  let garbage = false
+  for (let start = VERSION.length + 1; start <= frame.length;) {
+    const newline = frame.indexOf('\n', start)
+    const end = newline < 0 ? frame.length : newline
+    const tab = frame.indexOf('\t', start)
+    if (tab < 0 || tab > end || !readLine(name, suffix, frame, start, tab, end, receiver)) garbage = true
+    start = end + 1
+  }
+  if (garbage) receiver.error('outputStore', unreadable(name))
+}
+
+function readLine(
+  name: string,
+  suffix: string,
+  frame: string,
+  start: number,
+  tab: number,
+  end: number,
+  receiver: Receiver,
+): boolean {
+  const encoded = frame.slice(start + 1, tab)
+  if (suffix !== '' && suffix !== encoded) return false
+  const id = decodeName(encoded)
+  if (id === undefined || id === '' || id.length > 512) return false
+  const key = { name, id }
+  if (!receiver.wants(key)) return true
+  const second = frame.indexOf('\t', tab + 1)
+  if (second < 0 || second > end) return false
+  const message = messageOf(frame[start] ?? '', frame.slice(tab + 1, second), frame.slice(second + 1, end))
+  if (!message) return false
+  receiver.deliver(key, message)
+  return true
+}
+
+function messageOf(tag: string, header: string, text: string): Message | undefined {
+  const headers = header === '' ? undefined : headersOf(header)
+  if (headers === null) return undefined
+  const lower = tag.toLowerCase()
+  const body = bodyOf(lower, text)
+  if (body === undefined) return undefined
+  return {
+    kind: lower === 'f' ? 'failure' : 'event',
+    body,
+    ...(headers && { headers }),
+    kept: tag !== lower,
+  }
+}
+
+function bodyOf(tag: string, text: string): string | Uint8Array | undefined {
+  switch (tag) {
+    case 'e':
+    case 'f':
+      return text
+    case 'q': {
+      const body = parse(text)
+      return typeof body === 'string' ? body : undefined
+    }
+    case 'b': {
+      const bytes = Buffer.from(text, 'base64')
+      // Node skips what is not base64; a copy, because small buffers share their memory.
+      return bytes.toString('base64') === text ? new Uint8Array(bytes) : undefined
+    }
+    default:
+      return undefined
+  }
+}
+
+/** `null` for what are not headers. */
+function headersOf(text: string): Record<string, string> | null {
+  const value = parse(text)
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return null
+  return Object.values(value).every((one) => typeof one === 'string') ? (value as Record<string, string>) : null
+}
+
+/** `undefined` for what is not JSON: JSON has no such value. */
+export function parse(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return undefined
+  }
+}
+
+/** A message of an event that is not what it should be. */
+export function unreadable(name: string): SerializationError {
+  return new SerializationError(`a message of event ${quoted(name)} cannot be read`)
+}
+
+function foreign(name: string, frame: string): SerializationError | UnsupportedError {
+  const version = /^se(\d{1,6})(?:\n|$)/.exec(frame)?.[1]
+  return version === undefined
+    ? unreadable(name)
+    : new UnsupportedError(
+        `a message of event ${quoted(name)} is in wire version ${version}: this process reads 2, upgrade it`,
+      )
+}

@@ -1,0 +1,77 @@
+import type { EventKey, Message, Receiver, Store, Topic } from 'server-events'
+import { eventually } from '@server-events/testing'
+
+type Call =
+  | { readonly type: 'deliver'; readonly key: EventKey; readonly message: Message }
+  | { readonly type: 'state'; readonly store: Store; readonly up: boolean; readonly cause: Error | undefined }
+  | { readonly type: 'lost'; readonly topic: Topic; readonly error: Error }
+  | { readonly type: 'error'; readonly store: Store; readonly error: Error }
+
+/** Writes down what a transport tells it. */
+export class RecordingReceiver implements Receiver {
+  readonly calls: Call[] = []
+  /** What `wants` says; may be replaced. */
+  wanted: (key: EventKey) => boolean = () => true
+
+  wants(key: EventKey): boolean {
+    return this.wanted(key)
+  }
+  deliver(key: EventKey, message: Message): void {
+    this.calls.push({ type: 'deliver', key, message })
+  }
+  state(store: Store, up: boolean, cause?: Error): void {
+    this.calls.push({ type: 'state', store, up, cause })
+  }
+  lost(topic: Topic, error: Error): void {
+    this.calls.push({ type: 'lost', topic, error })
+  }
+  error(store: Store, error: Error): void {
+    this.calls.push({ type: 'error', store, error })
+  }
+
+  get delivered(): { key: EventKey; message: Message }[] {
+    return this.calls.flatMap((call) => (call.type === 'deliver' ? [{ key: call.key, message: call.message }] : []))
+  }
+
+  /** The ids that arrived, in order. */
+  get ids(): string[] {
+    return this.delivered.map(({ key }) => key.id)
+  }
+
+  errors(store?: Store): Error[] {
+    return this.calls.flatMap((call) =>
+      call.type === 'error' && (store === undefined || call.store === store) ? [call.error] : [],
+    )
+  }
+
+  get losses(): { topic: Topic; error: Error }[] {
+    return this.calls.flatMap((call) => (call.type === 'lost' ? [{ topic: call.topic, error: call.error }] : []))
+  }
+
+  states(store: Store): boolean[] {
+    return this.calls.flatMap((call) => (call.type === 'state' && call.store === store ? [call.up] : []))
+  }
+
+  isUp(store: Store): boolean {
+    return this.states(store).at(-1) ?? false
+  }
+
+  /** Resolves when the store has come up for the nth time. */
+  async up(store: Store, times = 1): Promise<void> {
+    await eventually(() => this.states(store).filter(Boolean).length >= times, { timeout: 15_000 })
+  }
+
+  async arrived(id: string, timeout = 5_000): Promise<void> {
+    await eventually(() => this.ids.includes(id), { timeout })
+  }
+}
+
+export const event = (body: string, more: Partial<Message> = {}): Message => ({ kind: 'event', body, ...more })
+
+/** How a promise settles, asked at once so that a rejection never counts as unhandled. */
+export function outcome(promise: Promise<unknown>): Promise<unknown> {
+  return promise.then(
+    () => 'resolved',
+    (error: unknown) => error,
+  )
+}
