@@ -2,7 +2,7 @@
 // Without top-level await, so that it also compiles to CommonJS.
 import { MemoryHub, MemoryTransport } from '@server-events/memory'
 import { RedisTransport } from '@server-events/redis'
-import Redis from 'ioredis'
+import { Redis } from 'ioredis'
 import { InvalidArgumentError, RemoteError, ServerEvents, TimeoutError } from 'server-events'
 import type { Transport } from 'server-events'
 

@@ -1,0 +1,13 @@
+// Answers every job with twice its id.
+'use strict'
+const { ServerEvents } = require('server-events')
+const { RedisTransport } = require('@server-events/redis')
+
+async function main() {
+  const events = new ServerEvents(new RedisTransport(process.env.REDIS_URL))
+  await events.listen('job', (id) => events.emit('report', id, Number(id) * 2))
+  console.log('READY')
+  process.once('SIGTERM', () => void events.close())
+}
+
+void main()
