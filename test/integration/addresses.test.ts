@@ -40,6 +40,7 @@ const nasty = [
 
 /** Every pair waits at once, every pair is emitted once: each wait must get its own. */
 async function exchange(waiting: ServerEvents, emitting: ServerEvents): Promise<void> {
+  await emitting.init()
   const waits: Promise<unknown>[] = []
   const expected: unknown[] = []
   for (const name of nasty) {

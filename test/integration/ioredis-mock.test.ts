@@ -1,0 +1,44 @@
+import RedisMock from 'ioredis-mock'
+import { RedisTransport } from '@server-events/redis'
+import { ServerEvents } from 'server-events'
+
+// How a service unit-tests its Redis wiring without a server.
+let port = 1
+const connected = (): [ServerEvents, ServerEvents] => {
+  const mock = new RedisMock({ host: 'mock', port: port++ })
+  return [
+    new ServerEvents(new RedisTransport(mock), { listen: ['report'] }),
+    new ServerEvents(new RedisTransport(mock)),
+  ]
+}
+
+test('waits, failures and timeouts work over an ioredis-mock instance', async () => {
+  const [api, worker] = connected()
+  await api.init()
+  await worker.init()
+  const wait = api.on('report', 42, 5_000)
+  await worker.emit('report', 42, { url: 'x' })
+  expect(await wait).toEqual([{ url: 'x' }])
+  const failing = api.on('report', 43, 5_000)
+  await worker.fail('report', 43, new Error('no'))
+  await expect(failing).rejects.toMatchObject({ code: 'ERR_REMOTE', message: 'no' })
+  await expect(api.on('report', 44, 30)).rejects.toMatchObject({ code: 'ERR_TIMEOUT', subscribed: true })
+  await Promise.all([api.close(), worker.close()])
+})
+
+test('after close nothing is heard any more, though the mock keeps subscriptions of a closed client', async () => {
+  const [api, worker] = connected()
+  const heard: string[] = []
+  await api.init()
+  await api.listen('report', (id) => heard.push(id))
+  await api.close()
+  const other = new ServerEvents(new RedisTransport(new RedisMock({ host: 'mock', port: port - 1 })), {
+    listen: ['report'],
+  })
+  await other.init()
+  const sentinel = other.on('report', 1, 5_000)
+  await worker.emit('report', 1)
+  await sentinel
+  expect(heard).toEqual([])
+  await Promise.all([worker.close(), other.close()])
+})
