@@ -14,7 +14,7 @@ export interface Block {
  * Anything else is refused, a block without a language included: it would be a block that nobody executes.
  */
 const languages = ['ts', 'js', 'sh', 'json', 'text', 'picture'] as const
-export type Language = (typeof languages)[number]
+type Language = (typeof languages)[number]
 
 const fence = /^ *(`{3,}|~{3,}) *(\S*) *(.*)$/
 const listItem = /^ *([-*+]|\d+[.)]) /

@@ -14,7 +14,8 @@ export type Contract<C> = { [K in keyof C]: Args | StandardSchemaV1<any, any> }
 
 /** What `emit` takes for an event: the schema's input, or the tuple. */
 export type Sent<T> =
-  T extends StandardSchemaV1<infer Input> ? (Input extends Args ? Input : never) : T extends Args ? T : never
+  // eslint-disable-next-line @typescript-eslint/no-explicit-any -- left out, the output would be inferred as input too
+  T extends StandardSchemaV1<infer Input, any> ? (Input extends Args ? Input : never) : T extends Args ? T : never
 
 /** What a wait or listener gets for an event: the schema's output, or the tuple. */
 export type Received<T> =

@@ -15,7 +15,10 @@ describe('a contract', () => {
   })
 
   test('may have schemas among its values', () => {
-    type Mixed = { report: StandardSchemaV1<[string]>; ping: [] }
+    interface Mixed {
+      report: StandardSchemaV1<[string]>
+      ping: []
+    }
     expect<Valid<Mixed>>().type.toBe<Mixed>()
   })
 

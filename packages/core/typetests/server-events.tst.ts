@@ -7,12 +7,10 @@ declare const transport: Transport
 describe('without a contract', () => {
   const events = new ServerEvents(transport)
 
-  test('any name and any args go', async () => {
+  test('any name and any args go', () => {
     expect(events.emit).type.toBeCallableWith('pi event', 314, 'arg1', 1, { type: 'object' })
     expect(events.emit).type.toBeCallableWith('ping', 1)
-    const [first, second] = await events.on('pi event', 314)
-    void first.toUpperCase()
-    void second.toFixed()
+    expect(events.on('pi event', 314)).type.toBe<Promise<any[]>>()
   })
 
   test('a name is a string', () => {
