@@ -16,13 +16,13 @@ export interface EventuallyOptions {
 export async function eventually<T>(
   probe: () => T | Promise<T>,
   { timeout = 5_000, interval = 10 }: EventuallyOptions = {},
-): Promise<T> {
+): Promise<Exclude<T, false>> {
   const deadline = performance.now() + timeout
   for (;;) {
     let failure: unknown
     try {
       const result = await probe()
-      if (result !== false) return result
+      if (result !== false) return result as Exclude<T, false>
       failure = new Error(`still false after ${timeout} ms: ${probe.toString()}`)
     } catch (error) {
       failure = error

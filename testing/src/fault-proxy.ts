@@ -1,6 +1,6 @@
 import { once } from 'node:events'
 import { connect, createServer } from 'node:net'
-import type { Server, Socket } from 'node:net'
+import type { NetConnectOpts, Server, Socket } from 'node:net'
 import { freePort } from './ports'
 
 /** `up` is what the client sends to the server, `down` what the server sends to the client. */
@@ -44,99 +44,99 @@ export interface FaultProxy {
 
 /** Starts a proxy in front of a server; a `RedisServer` will do as the target. */
 export async function startProxy(target: { readonly port: number; readonly host?: string }): Promise<FaultProxy> {
-  const proxy = new TcpFaultProxy(target.port, target.host ?? '127.0.0.1', await freePort())
+  const proxy = new TcpFaultProxy(await freePort(), { host: '127.0.0.1', ...target, noDelay: true })
   await proxy.accept()
   return proxy
 }
 
 class TcpFaultProxy implements FaultProxy {
   readonly host = '127.0.0.1'
+  readonly port: number
   readonly url: string
   filter: Filter | undefined
   accepted = 0
-  private readonly pairs = new Set<readonly [client: Socket, upstream: Socket]>()
-  private readonly swallowed = new Set<Direction>()
-  private server: Server | undefined
+  readonly #target: NetConnectOpts
+  readonly #pairs = new Set<readonly [client: Socket, upstream: Socket]>()
+  readonly #swallowed = new Set<Direction>()
+  #server: Server | undefined
 
-  constructor(
-    private readonly targetPort: number,
-    private readonly targetHost: string,
-    readonly port: number,
-  ) {
+  constructor(port: number, target: NetConnectOpts) {
+    this.port = port
     this.url = `redis://${this.host}:${port}`
+    this.#target = target
   }
 
   get open(): number {
-    return [...this.pairs].filter(([client]) => !client.destroyed).length
+    return [...this.#pairs].filter(([client]) => !client.destroyed).length
   }
 
   cut(): void {
-    for (const pair of this.pairs) for (const socket of pair) socket.destroy()
+    for (const pair of this.#pairs) for (const socket of pair) socket.destroy()
   }
 
   blackhole(direction: Direction | 'both' = 'both'): void {
-    if (direction !== 'down') this.swallowed.add('up')
-    if (direction !== 'up') this.swallowed.add('down')
+    if (direction !== 'down') this.#swallowed.add('up')
+    if (direction !== 'up') this.#swallowed.add('down')
   }
 
   heal(): void {
-    this.swallowed.clear()
-    for (const pair of this.pairs)
+    this.#swallowed.clear()
+    for (const pair of this.#pairs)
       if (pair.some((socket) => socket.destroyed)) for (const socket of pair) socket.destroy()
   }
 
   refuse(): void {
     // The port is free at once; 'close' would come only with the end of the last connection.
-    this.server?.close()
-    this.server = undefined
+    this.#server?.close()
+    this.#server = undefined
   }
 
   async accept(): Promise<void> {
-    if (this.server) return
-    const server = createServer({ noDelay: true }, (client) => this.join(client))
-    this.server = server
+    if (this.#server) return
+    const server = createServer({ noDelay: true }, (client) => this.#join(client))
+    this.#server = server
     server.listen({ port: this.port, host: this.host, exclusive: true })
     await once(server, 'listening')
   }
 
   async close(): Promise<void> {
-    const server = this.server
-    this.server = undefined
+    const server = this.#server
+    this.#server = undefined
     const closed = server && new Promise((resolve) => server.close(resolve))
     this.cut()
     await closed
   }
 
-  private join(client: Socket): void {
+  #join(client: Socket): void {
     const connection = ++this.accepted
-    const upstream = connect({ port: this.targetPort, host: this.targetHost, noDelay: true })
+    const upstream = connect(this.#target)
     const pair = [client, upstream] as const
-    this.pairs.add(pair)
-    this.pass('up', client, upstream, connection)
-    this.pass('down', upstream, client, connection)
+    this.#pairs.add(pair)
+    this.#pass('up', client, upstream, connection)
+    this.#pass('down', upstream, client, connection)
     for (const socket of pair) {
       socket.on('close', () => {
-        if (pair.every((side) => side.destroyed)) this.pairs.delete(pair)
+        if (pair.every((side) => side.destroyed)) this.#pairs.delete(pair)
       })
     }
   }
 
-  private pass(direction: Direction, from: Socket, to: Socket, connection: number): void {
+  #pass(direction: Direction, from: Socket, to: Socket, connection: number): void {
     from.on('data', (chunk: Buffer) => {
-      if (this.swallowed.has(direction)) return
+      if (this.#swallowed.has(direction)) return
       const passed = this.filter ? this.filter(direction, chunk, connection) : chunk
       if (passed === undefined || to.destroyed || to.write(passed)) return
       from.pause()
       to.once('drain', () => from.resume())
     })
     from.on('error', () => {
-      if (!this.swallowed.has(direction)) to.destroy()
+      if (!this.#swallowed.has(direction)) to.destroy()
     })
     from.on('close', () => {
       // It may be waiting until this side drains.
       to.resume()
       // `end`, because what was written before still has to arrive.
-      if (!this.swallowed.has(direction)) to.end()
+      if (!this.#swallowed.has(direction)) to.end()
     })
   }
 }

@@ -49,6 +49,10 @@ export async function runNode(
   stderr.setEncoding('utf8').on('data', (text: string) => errors.push(text))
   const read = Promise.all([stdout, stderr].map((stream) => new Promise((resolve) => stream.once('close', resolve))))
   const exited = read.then(() => child.exited)
+  let status: number | undefined
+  void exited.then((code) => {
+    status = code
+  })
 
   const matching = (pattern: string | RegExp): string | undefined =>
     lines.find((line) => (typeof pattern === 'string' ? line.includes(pattern) : pattern.test(line)))
@@ -61,13 +65,11 @@ export async function runNode(
     },
     exited,
     async line(pattern, timeout = 10_000) {
-      let ended = false
-      void exited.then(() => (ended = true))
-      await eventually(() => ended || matching(pattern) !== undefined, { timeout }).catch(() => {})
-      const line = matching(pattern)
+      const search = () => matching(pattern) ?? (status === undefined ? false : undefined)
+      const line = await eventually(search, { timeout }).catch(() => undefined)
       if (line !== undefined) return line
-      const state = ended ? `exited with ${await exited}` : `said nothing like it within ${timeout} ms`
-      throw new Error(`no line ${String(pattern)}: ${file} ${state}\n${lines.join('\n')}\n${errors.join('')}`)
+      const why = status === undefined ? `said nothing like it within ${timeout} ms` : `exited with ${status}`
+      throw new Error(`no line ${String(pattern)}: ${file} ${why}\n${lines.join('\n')}\n${errors.join('')}`)
     },
     signal: (signal) => child.signal(signal),
     kill: () => child.kill(),

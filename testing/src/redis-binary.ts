@@ -1,3 +1,4 @@
+import type * as RedisMemoryServer from 'redis-memory-server'
 import { aptInstall } from './apt'
 import { findOnPath, isExecutable } from './find-on-path'
 
@@ -25,7 +26,7 @@ async function compiled(): Promise<string> {
   try {
     // Loaded only here: it reads its configuration and looks for caches as it loads.
     // eslint-disable-next-line @typescript-eslint/no-require-imports -- jest cannot run import() in CommonJS
-    const { RedisBinary } = require('redis-memory-server') as typeof import('redis-memory-server')
+    const { RedisBinary } = require('redis-memory-server') as typeof RedisMemoryServer
     return await RedisBinary.getPath()
   } catch (error) {
     throw new Error(

@@ -62,26 +62,29 @@ export async function startRedis({ args = [], port }: RedisServerOptions = {}): 
 
 class OwnRedis implements RedisServer {
   readonly host = host
+  readonly port: number
   readonly url: string
-  private process!: Leashed
+  readonly directory: string
+  readonly #binary: string
+  readonly #args: readonly string[]
+  #process!: Leashed
 
   static async start(binary: string, args: readonly string[], port: number, directory: string): Promise<OwnRedis> {
     const redis = new OwnRedis(binary, args, port, directory)
-    await redis.launch()
+    await redis.#launch()
     return redis
   }
 
-  private constructor(
-    private readonly binary: string,
-    private readonly args: readonly string[],
-    readonly port: number,
-    readonly directory: string,
-  ) {
+  private constructor(binary: string, args: readonly string[], port: number, directory: string) {
+    this.#binary = binary
+    this.#args = args
+    this.port = port
+    this.directory = directory
     this.url = `redis://${host}:${port}`
   }
 
   get pid(): number {
-    return this.process.pid
+    return this.#process.pid
   }
 
   async stop(): Promise<void> {
@@ -90,48 +93,48 @@ class OwnRedis implements RedisServer {
   }
 
   async kill(): Promise<void> {
-    await this.process.kill()
+    await this.#process.kill()
   }
 
   async restart(): Promise<void> {
     await this.kill()
-    await this.launch()
+    await this.#launch()
   }
 
   pause(): void {
-    this.process.signal('SIGSTOP')
+    this.#process.signal('SIGSTOP')
   }
 
   resume(): void {
-    this.process.signal('SIGCONT')
+    this.#process.signal('SIGCONT')
   }
 
-  private async launch(): Promise<void> {
+  async #launch(): Promise<void> {
     const log = join(this.directory, 'log')
     const socket = join(this.directory, 'socket')
     await rm(socket, { force: true })
     const output = openSync(log, 'w')
     try {
-      this.process = await spawnLeashed(
-        this.binary,
+      this.#process = await spawnLeashed(
+        this.#binary,
         // prettier-ignore
         [
           '--port', String(this.port), '--bind', host, '--dir', this.directory, '--unixsocket', socket,
-          '--save', '', '--appendonly', 'no', ...this.args,
+          '--save', '', '--appendonly', 'no', ...this.#args,
         ],
         { output: [output, output] },
       )
     } finally {
       closeSync(output)
     }
-    const { process } = this
+    const process = this.#process
     try {
       await eventually(async () => !process.running || (await answers(socket)), { timeout: 20_000 })
       if (!process.running) throw new Error(`it exited with ${await process.exited}`)
     } catch (error) {
       await this.kill()
       const said = (await readFile(log, 'utf8')).slice(-2_000)
-      throw new Error(`${this.binary} did not start: ${(error as Error).message}\n${said}`)
+      throw new Error(`${this.#binary} did not start: ${(error as Error).message}\n${said}`)
     }
   }
 }

@@ -33,7 +33,9 @@ function ask(port: number, ...commands: string[]): Promise<string> {
 function isRunning(pid: number): boolean {
   try {
     process.kill(pid, 0)
-    return !/^Z/.test(execFileSync('ps', ['-o', 'stat=', '-p', String(pid)]).toString())
+    return !execFileSync('ps', ['-o', 'stat=', '-p', String(pid)])
+      .toString()
+      .startsWith('Z')
   } catch {
     return false
   }

@@ -1,0 +1,316 @@
+import { ClosedError, InvalidArgumentError } from 'server-events'
+import type { Message } from 'server-events'
+import { MemoryHub, MemoryTransport } from '@server-events/memory'
+import { ScriptedReceiver } from './scripted-receiver'
+
+const key = { name: 'report', id: '7' }
+const name = { name: 'report' }
+
+let hub: MemoryHub
+const open: MemoryTransport[] = []
+
+beforeEach(() => {
+  hub = new MemoryHub()
+})
+
+afterEach(async () => {
+  await Promise.all(open.splice(0).map((transport) => transport.close()))
+})
+
+function attached(options: ConstructorParameters<typeof MemoryTransport>[0] = { hub }) {
+  const transport = new MemoryTransport(options)
+  const receiver = new ScriptedReceiver()
+  transport.attach(receiver)
+  open.push(transport)
+  return { transport, receiver }
+}
+
+function event(body: Message['body'] = 'body'): Message {
+  return { kind: 'event', body }
+}
+
+describe('attaching and options', () => {
+  test('a second attach throws, and the first receiver stays', async () => {
+    const { transport, receiver } = attached()
+    expect(() => transport.attach(new ScriptedReceiver())).toThrow(InvalidArgumentError)
+    await transport.subscribe(name)
+    await transport.publish(key, event())
+    expect(receiver.bodies).toEqual(['body'])
+  })
+
+  test('attaching opens nothing', async () => {
+    const { receiver } = attached()
+    await new Promise(setImmediate)
+    expect(receiver.log).toEqual([])
+  })
+
+  test('a subscription without a receiver is refused', async () => {
+    await expect(new MemoryTransport({ hub }).subscribe(name)).rejects.toThrow(InvalidArgumentError)
+  })
+
+  test('unknown options and what is no hub are refused', () => {
+    for (const wrong of [{ hubs: hub }, { hub, prefix: 'a' }, { hub: {} }, { hub: null }, 'hub', 1, null]) {
+      expect(() => new MemoryTransport(wrong as any)).toThrow(InvalidArgumentError)
+    }
+    expect(() => new MemoryTransport({ prefix: 'a' } as any)).toThrow(
+      'MemoryTransport has no option "prefix", only hub',
+    )
+  })
+})
+
+describe('hubs', () => {
+  test('transports of one process hear each other unless a hub isolates them', async () => {
+    const one = attached({})
+    const two = attached({})
+    const apart = attached()
+    for (const { transport } of [one, two, apart]) await transport.subscribe(name)
+    await one.transport.publish(key, event('default'))
+    await apart.transport.publish(key, event('apart'))
+    expect([one, two, apart].map(({ receiver }) => receiver.bodies)).toEqual([['default'], ['default'], ['apart']])
+  })
+
+  test('closing one transport clears only its own', async () => {
+    const one = attached()
+    const two = attached()
+    await one.transport.subscribe(name)
+    await two.transport.subscribe(name)
+    await one.transport.keeper.publish(key, event('kept'), 1_000)
+    await one.transport.close()
+    await two.transport.publish(key, event('later'))
+    expect(two.receiver.bodies).toEqual(['kept', 'later'])
+    expect(await two.transport.keeper.recall([key])).toEqual([event('kept')])
+    expect(one.receiver.bodies).toEqual(['kept'])
+    await two.transport.keeper.forget(key)
+  })
+})
+
+describe('subscriptions', () => {
+  test('once subscribe has resolved nothing is missed, whoever publishes', async () => {
+    const { transport, receiver } = attached()
+    const other = attached()
+    await transport.subscribe(name)
+    await transport.publish(key, event('own'))
+    await other.transport.publish({ ...key, id: '8' }, event('other'))
+    expect(receiver.log).toEqual(['outputStore up', 'inputStore up', 'deliver report 7', 'deliver report 8'])
+  })
+
+  test('covers the topic and nothing else', async () => {
+    const { transport, receiver } = attached()
+    await transport.subscribe({ name: 'a', id: 'b:c' })
+    await transport.subscribe({ name: '__proto__' })
+    for (const [eventName, id] of [
+      ['a', 'b:c'],
+      ['a:b', 'c'],
+      ['a', 'b'],
+      ['__proto__', 'x'],
+      ['constructor', 'x'],
+      ['A', 'b:c'],
+    ]) {
+      await transport.publish({ name: eventName!, id: id! }, event())
+    }
+    expect(receiver.keys).toEqual([
+      { name: 'a', id: 'b:c' },
+      { name: '__proto__', id: 'x' },
+    ])
+  })
+
+  test('topics that overlap deliver once, and each stands without the other', async () => {
+    const { transport, receiver } = attached()
+    await transport.subscribe(name)
+    await transport.subscribe(key)
+    await transport.publish(key, event('both'))
+    await transport.unsubscribe(name)
+    await transport.publish(key, event('id'))
+    await transport.publish({ ...key, id: '8' }, event('nobody'))
+    await transport.subscribe(name)
+    await transport.unsubscribe(key)
+    await transport.publish(key, event('name'))
+    expect(receiver.bodies).toEqual(['both', 'id', 'name'])
+  })
+
+  test('unsubscribe takes the topic out synchronously, and one never subscribed is fine', async () => {
+    const { transport, receiver } = attached()
+    await transport.unsubscribe(name)
+    await transport.subscribe(name)
+    const published = transport.publish(key, event())
+    void transport.unsubscribe(name)
+    await published
+    expect(receiver.bodies).toEqual([])
+    await transport.subscribe(name)
+    await transport.publish(key, event('again'))
+    expect(receiver.bodies).toEqual(['again'])
+  })
+
+  test('a receiver that wants no message of a key gets none', async () => {
+    const { transport, receiver } = attached()
+    receiver.wanted = ({ id }) => id === '8'
+    await transport.subscribe(name)
+    await transport.publish(key, event('unwanted'))
+    await transport.publish({ ...key, id: '8' }, event('wanted'))
+    expect(receiver.bodies).toEqual(['wanted'])
+  })
+})
+
+describe('delivery', () => {
+  test('never happens inside publish, keep or subscribe', async () => {
+    const { transport, receiver } = attached()
+    await transport.subscribe(name)
+    const calls = [
+      transport.publish(key, event()),
+      transport.keeper.publish(key, event(), 1_000),
+      transport.subscribe({ name: 'other' }),
+    ]
+    expect(receiver.messages).toEqual([])
+    await Promise.all(calls)
+    expect(receiver.messages).toHaveLength(2)
+    await transport.keeper.forget(key)
+  })
+
+  test('a publish from within a delivery is delivered after it, not inside it', async () => {
+    const { transport, receiver } = attached()
+    const steps: string[] = []
+    receiver.onDeliver = (_key, { body }) => {
+      steps.push(`begin ${String(body)}`)
+      if (body === '1') void transport.publish(key, event('2'))
+      steps.push(`end ${String(body)}`)
+    }
+    await transport.subscribe(name)
+    await transport.publish(key, event('1'))
+    await transport.publish(key, event('3'))
+    expect(steps).toEqual(['begin 1', 'end 1', 'begin 2', 'end 2', 'begin 3', 'end 3'])
+  })
+
+  test('keeps the order of each publisher, of plain and kept messages alike', async () => {
+    const { transport, receiver } = attached()
+    const publisher = attached().transport
+    await transport.subscribe(name)
+    const bodies = Array.from({ length: 100 }, (_, index) => String(index))
+    await Promise.all(
+      bodies.map((body, index) =>
+        index % 2 ? publisher.publish(key, event(body)) : publisher.keeper.publish(key, event(body), 1_000),
+      ),
+    )
+    expect(receiver.bodies).toEqual(bodies)
+    await publisher.keeper.forget(key)
+  })
+
+  test('a message arrives as it left: kind, body, headers, kept', async () => {
+    const { transport, receiver } = attached()
+    await transport.subscribe(name)
+    const messages: Message[] = [
+      { kind: 'event', body: '' },
+      { kind: 'failure', body: '{"name":"Error"}', headers: { traceparent: '00-1', __proto__x: 'y' }, kept: false },
+      { kind: 'event', body: new Uint8Array([0, 255, 10]), headers: {}, kept: true },
+    ]
+    for (const message of messages) await transport.publish(key, message)
+    expect(receiver.messages).toEqual(messages)
+    expect(receiver.messages[2]?.body).toBeInstanceOf(Uint8Array)
+  })
+
+  test.each(['plain', 'kept'])('nothing is shared with the publisher or a peer: %s', async (kind) => {
+    const one = attached()
+    const two = attached()
+    for (const { transport, receiver } of [one, two]) {
+      await transport.subscribe(name)
+      receiver.onDeliver = (gotKey, got) => {
+        receiver.log.push(Buffer.from(got.body as Uint8Array).toString() + got.headers!['a']! + gotKey.id)
+        ;(got.body as Uint8Array).fill(0)
+        ;(got.headers as Record<string, string>)['a'] = 'changed'
+        ;(gotKey as { id: string }).id = 'changed'
+      }
+    }
+    const body = Buffer.from('body')
+    const headers = { a: 'A' }
+    const message: Message = { kind: 'event', body, headers }
+    const { transport } = one
+    const published = kind === 'plain' ? transport.publish(key, message) : transport.keeper.publish(key, message, 1_000)
+    body.fill(1)
+    headers.a = 'changed'
+    await published
+    expect(one.receiver.log).toContain('bodyA7')
+    expect(two.receiver.log).toContain('bodyA7')
+  })
+
+  test('nothing is shared with who recalls', async () => {
+    const { transport } = attached()
+    await transport.keeper.publish(key, { kind: 'event', body: new Uint8Array([1]), headers: { a: 'A' } }, 1_000)
+    const recall = async () => (await transport.keeper.recall([key]))[0] as Message
+    const recalled = await recall()
+    ;(recalled.body as Uint8Array).fill(2)
+    ;(recalled.headers as Record<string, string>)['a'] = 'changed'
+    expect(await recall()).toEqual({ kind: 'event', body: new Uint8Array([1]), headers: { a: 'A' } })
+    await transport.keeper.forget(key)
+  })
+})
+
+describe('states', () => {
+  test('inputStore is up with connect, told once', async () => {
+    const { transport, receiver } = attached()
+    await transport.connect()
+    await transport.connect()
+    await transport.publish(key, event())
+    expect(receiver.log).toEqual(['inputStore up'])
+  })
+
+  test('inputStore is up with the first publish, outputStore with the first subscribe', async () => {
+    const { transport, receiver } = attached()
+    await transport.publish(key, event())
+    expect(receiver.log).toEqual(['inputStore up'])
+    await Promise.all([transport.subscribe(name), transport.subscribe(key)])
+    expect(receiver.log).toEqual(['inputStore up', 'outputStore up'])
+  })
+})
+
+describe('close', () => {
+  test('afterwards the receiver hears nothing and everything rejects, but for what never rejects', async () => {
+    const { transport, receiver } = attached()
+    const other = attached().transport
+    await transport.subscribe(name)
+    const { log } = receiver
+    const before = log.length
+    await transport.close()
+    await transport.close()
+    await other.publish(key, event())
+    for (const call of [
+      () => transport.connect(),
+      () => transport.publish(key, event()),
+      () => transport.subscribe(name),
+      () => transport.keeper.publish(key, event(), 1_000),
+      () => transport.keeper.forget(key),
+    ]) {
+      await expect(call()).rejects.toThrow(ClosedError)
+    }
+    await transport.unsubscribe(name)
+    expect(await transport.keeper.recall([key, key])).toEqual([expect.any(ClosedError), expect.any(ClosedError)])
+    await other.publish(key, event())
+    expect(log).toHaveLength(before)
+  })
+
+  test('what was called just before never takes effect: it rejects', async () => {
+    const { transport, receiver } = attached()
+    const other = attached()
+    await other.transport.subscribe(name)
+    const calls = [
+      transport.connect(),
+      transport.subscribe(name),
+      transport.publish(key, event()),
+      transport.keeper.publish(key, event(), 1_000),
+    ]
+    await transport.close()
+    for (const call of calls) await expect(call).rejects.toThrow(ClosedError)
+    await other.transport.publish(key, event('sentinel'))
+    expect(other.receiver.bodies).toEqual(['sentinel'])
+    expect(receiver.log).toEqual([])
+    expect(await other.transport.keeper.recall([key])).toEqual([undefined])
+  })
+
+  test('a message on its way is not delivered to who closed meanwhile', async () => {
+    const { transport, receiver } = attached()
+    const other = attached().transport
+    await transport.subscribe(name)
+    const published = other.publish(key, event())
+    await transport.close()
+    await published
+    expect(receiver.bodies).toEqual([])
+  })
+})

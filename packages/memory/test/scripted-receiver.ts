@@ -1,0 +1,38 @@
+import type { EventKey, Message, Receiver, Store, Topic } from 'server-events'
+
+/** Writes down everything it is told, in order. */
+export class ScriptedReceiver implements Receiver {
+  readonly log: string[] = []
+  readonly messages: Message[] = []
+  readonly keys: EventKey[] = []
+  wanted = (_key: EventKey): boolean => true
+  onDeliver = (_key: EventKey, _message: Message): void => {}
+
+  /** The bodies that arrived, as text. */
+  get bodies(): string[] {
+    return this.messages.map(({ body }) => (typeof body === 'string' ? body : Buffer.from(body).toString()))
+  }
+
+  wants(key: EventKey): boolean {
+    return this.wanted(key)
+  }
+
+  deliver(key: EventKey, message: Message): void {
+    this.log.push(`deliver ${key.name} ${key.id}`)
+    this.keys.push(key)
+    this.messages.push(message)
+    this.onDeliver(key, message)
+  }
+
+  state(store: Store, up: boolean): void {
+    this.log.push(`${store} ${up ? 'up' : 'down'}`)
+  }
+
+  lost({ name }: Topic): void {
+    this.log.push(`lost ${name}`)
+  }
+
+  error(store: Store, error: Error): void {
+    this.log.push(`${store} ${error.message}`)
+  }
+}
