@@ -41,8 +41,14 @@ export class Heartbeat {
     if (!client) return
     const rest = this.heardAt + this.interval - performance.now()
     // The fraction is a timer's inaccuracy.
-    if (!this.asked && rest > 1) return this.timer.arm(rest, false)
-    if (this.asked) return this.dead()
+    if (!this.asked && rest > 1) {
+      this.timer.arm(rest, false)
+      return
+    }
+    if (this.asked) {
+      this.dead()
+      return
+    }
     this.asked = true
     this.timer.arm(this.interval, false)
     const answered = (): void => {

@@ -18,7 +18,7 @@ export interface Side {
   /** Whether the process has to live until there is a connection. */
   needed(): boolean
   /** The server answers: do what has to be done before the link counts as up. */
-  establish(connection: Connection): Promise<void>
+  establish?(connection: Connection): Promise<void>
   up(connection: Connection): void
   down(cause: ServerEventsError): void
   /** An attempt to connect failed; the next one follows. */
@@ -71,7 +71,10 @@ export class Link {
   /** Connects if nothing does so already. */
   open(): void {
     if (this.closed) return
-    if (!this.current && !this.retryTimer.armed) return this.attempt()
+    if (!this.current && !this.retryTimer.armed) {
+      this.attempt()
+      return
+    }
     this.retryTimer.hold(true)
     this.connectTimer.hold(true)
   }
@@ -79,7 +82,7 @@ export class Link {
   /** Gives a connection up, unless that has happened: it is replaced. */
   drop(connection: Connection, cause: ServerEventsError): void {
     const attempt = this.current
-    if (attempt && attempt.client === connection.client) this.lose(attempt, cause)
+    if (attempt?.client === connection.client) this.lose(attempt, cause)
   }
 
   /** Resolves when its sockets have gone. */
@@ -127,7 +130,7 @@ export class Link {
     client.on('end', lost)
     client.on('ready', () => void this.establish(attempt, client))
     if (isReady(client)) void this.establish(attempt, client)
-    else if (client.status === 'wait' || client.status === undefined) client.connect?.().catch(() => {})
+    else if (client.status === 'wait' || client.status === undefined) client.connect?.().catch(() => undefined)
     else if (client.status === 'end') lost()
   }
 
@@ -139,10 +142,11 @@ export class Link {
     try {
       // Without it ioredis calls a connection ready that has not even logged in.
       if (client.options?.['enableReadyCheck'] === false) await this.probe(attempt, client)
-      if (this.current === attempt) await this.side.establish(connection)
+      if (this.current === attempt) await this.side.establish?.(connection)
     } catch (error) {
       const cause = error instanceof ServerEventsError ? error : failedAt(attempt.place, reason(error))
-      return this.lose(attempt, cause)
+      this.lose(attempt, cause)
+      return
     }
     if (this.current !== attempt) return
     this.connectTimer.clear()
@@ -168,8 +172,10 @@ export class Link {
     this.connectTimer.clear()
     this.release()
     if (wasUp) this.side.down(cause)
-    else if (cause instanceof AuthError && !this.accepted) return this.side.refused(cause)
-    else this.side.failed(cause)
+    else if (cause instanceof AuthError && !this.accepted) {
+      this.side.refused(cause)
+      return
+    } else this.side.failed(cause)
     // What was told may have closed us.
     if (!this.closed) this.retryTimer.arm(this.delay(), this.side.needed())
   }
@@ -188,7 +194,7 @@ export class Link {
   }
 
   private throwAway(client: Client): void {
-    client.on('error', () => {})
+    client.on('error', () => undefined)
     const gone = discard(client)
     this.discarding.add(gone)
     void gone.then(() => this.discarding.delete(gone))

@@ -7,41 +7,41 @@ export interface RedisTransportOptions {
    * Before every channel; `'se:'` by default. Redis databases do not separate pub/sub: the prefix
    * does. All processes that are to hear each other need the same.
    */
-  readonly prefix?: string
+  readonly prefix?: string | undefined
   /**
    * How waits subscribe. `'pattern'`, the default: PSUBSCRIBE, one pattern per event name. An ACL
    * must then list the pattern as it is written (`&se:report:*`).
    */
-  readonly channels?: 'pattern'
+  readonly channels?: 'pattern' | undefined
   /**
    * Whether events of one name that are emitted in one tick leave as one PUBLISH; true by default.
    * With false every event is a PUBLISH of its own.
    */
-  readonly batch?: boolean
+  readonly batch?: boolean | undefined
   /**
    * After so many ms without a message the subscribing connection is asked for a PING; unanswered
    * for as long, it is replaced. 5,000 by default, 0 for never.
    */
-  readonly heartbeat?: number
+  readonly heartbeat?: number | undefined
   /**
    * How long an emit may take, in ms; 5,000 by default. It then rejects: with ConnectionError if
    * it was never written, with UncertainError if it was written and not acknowledged.
    */
-  readonly publishTimeout?: number
+  readonly publishTimeout?: number | undefined
   /** How long the server may take to answer a subscription before the connection is replaced, in ms; 5,000 by default. */
-  readonly subscribeTimeout?: number
+  readonly subscribeTimeout?: number | undefined
   /** How long an attempt to connect may take, resubscription included, in ms; 10,000 by default. */
-  readonly connectTimeout?: number
+  readonly connectTimeout?: number | undefined
   /** How many emits are held while there is no connection; 1,000 by default. More reject with ConnectionError. */
-  readonly maxQueued?: number
+  readonly maxQueued?: number | undefined
   /**
    * What is spoken; `'2'` by default. `'1.x'` emits for server-events 1.x and hears both, `'both'`
    * emits wire 2 and hears both: the two steps of an upgrade without downtime.
    */
-  readonly wire?: '2' | '1.x' | 'both'
+  readonly wire?: '2' | '1.x' | 'both' | undefined
 }
 
-export type Settings = Required<RedisTransportOptions>
+export type Settings = { readonly [K in keyof RedisTransportOptions]-?: Exclude<RedisTransportOptions[K], undefined> }
 
 const defaults: Settings = {
   prefix: 'se:',

@@ -13,7 +13,7 @@ import type { Emit } from './outbox'
 import type { Dial } from './source'
 
 // Taken at load: fake timers replace it later.
-const { nextTick } = process
+const nextTick = process.nextTick.bind(process)
 
 interface Connecting {
   readonly resolve: () => void
@@ -63,7 +63,10 @@ export class Publisher implements Side {
     if (!this.connection && this.outbox.size >= this.settings.maxQueued) return Promise.reject(this.full())
     return new Promise((resolve, reject) => {
       const emit = this.outbox.add(key, this.dialect.encode(key, message), resolve, reject)
-      if (!this.connection) return this.link.open()
+      if (!this.connection) {
+        this.link.open()
+        return
+      }
       this.fresh.push(emit)
       if (this.fresh.length === 1) void Promise.resolve().then(this.flushAtEndOfTick)
     })
@@ -82,8 +85,6 @@ export class Publisher implements Side {
   needed(): boolean {
     return this.connecting.length > 0 || this.outbox.size > 0
   }
-
-  async establish(): Promise<void> {}
 
   up(connection: Connection): void {
     this.connection = connection

@@ -34,7 +34,7 @@ const ours = {
 const silently = { disconnectTimeout: 0 }
 
 /** @throws InvalidArgumentError, UnsupportedError (a Cluster) */
-export function openSource(source: unknown, options: object = {}): { dial: Dial; settings: Settings } {
+export function openSource(source: unknown, options: unknown = {}): { dial: Dial; settings: Settings } {
   if (typeof options !== 'object' || options === null) throw new InvalidArgumentError('options must be an object')
   if (typeof source === 'string') return fromUrl(source, options)
   if (typeof source === 'function') return fromFactory(source as RedisClientFactory, options)

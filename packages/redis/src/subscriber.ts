@@ -75,7 +75,7 @@ export class Subscriber implements Side {
     this.leave()
     // ioredis-mock, which has no socket, goes on delivering to clients that have disconnected.
     if (connection && !connection.client.stream && this.routes.size > 0)
-      await connection.client.punsubscribe(...this.routes.keys()).catch(() => {})
+      await connection.client.punsubscribe(...this.routes.keys()).catch(() => undefined)
     for (const { pending } of this.desired.values()) pending?.reject(new ClosedError('this RedisTransport is closed'))
     this.desired.clear()
     this.routes.clear()
@@ -167,7 +167,10 @@ export class Subscriber implements Side {
   private refuse(subscription: Subscription, connection: Connection, code: string, channel: string): void {
     const error = refusal(code, 'PSUBSCRIBE', channel, connection.place)
     // The credentials are not this topic's fault; it is asked for again when they are accepted.
-    if (error instanceof AuthError) return this.link.drop(connection, error)
+    if (error instanceof AuthError) {
+      this.link.drop(connection, error)
+      return
+    }
     this.forget(subscription)
     if (subscription.pending) subscription.pending.reject(error)
     else this.receiver.lost({ name: subscription.name }, error)

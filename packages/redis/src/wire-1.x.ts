@@ -27,13 +27,20 @@ export function read1x(name: string, channel: string, payload: string, receiver:
   // Wire 2 under a prefix that begins like the name.
   if (payload.startsWith('se2')) return
   const parsed = parse(payload)
-  if (!Array.isArray(parsed)) return receiver.error('outputStore', unreadable(name))
+  if (!Array.isArray(parsed)) {
+    receiver.error('outputStore', unreadable(name))
+    return
+  }
   const [theirName, theirId, ...args] = parsed as unknown[]
-  if (typeof theirName !== 'string' || (typeof theirId !== 'string' && typeof theirId !== 'number'))
-    return receiver.error('outputStore', unreadable(name))
+  if (typeof theirName !== 'string' || (typeof theirId !== 'string' && typeof theirId !== 'number')) {
+    receiver.error('outputStore', unreadable(name))
+    return
+  }
   const key = { name: theirName, id: String(theirId) }
-  if (channelOf1x(key) !== channel || key.id === '' || key.id.length > 512)
-    return receiver.error('outputStore', unreadable(name))
+  if (channelOf1x(key) !== channel || key.id === '' || key.id.length > 512) {
+    receiver.error('outputStore', unreadable(name))
+    return
+  }
   // It also came, or will, on the pattern of its own name.
   if (theirName !== name) return
   if (receiver.wants(key)) receiver.deliver(key, { kind: 'event', body: JSON.stringify(args) })

@@ -14,9 +14,7 @@ import { quoted } from './errors'
 
 const VERSION = 'se2'
 
-// eslint-disable-next-line no-control-regex -- they separate lines and fields
 const RESERVED = /[%:{}\u0000-\u001f]/
-// eslint-disable-next-line no-control-regex -- as above
 const ALL_RESERVED = /[%:{}\u0000-\u001f]/g
 
 /** Percent-encodes what would separate something: names and ids in channels, ids in frames. */
@@ -42,7 +40,7 @@ export function channelOf(prefix: string, name: string): string {
   return `${prefix}${encodeName(name)}:`
 }
 
-export function frameOf(lines: readonly string[]): string {
+export function joinLines(lines: readonly string[]): string {
   return `${VERSION}\n${lines.join('\n')}`
 }
 
@@ -77,8 +75,10 @@ export function lineOf(key: EventKey, message: Message): string {
 export function readFrame(name: string, suffix: string, frame: string, receiver: Receiver): void {
   // A raw separator: the channel belongs to someone whose prefix begins like ours.
   if (suffix.includes(':')) return
-  if (!frame.startsWith(VERSION) || (frame.length > VERSION.length && frame[VERSION.length] !== '\n'))
-    return receiver.error('outputStore', foreign(name, frame))
+  if (!frame.startsWith(VERSION) || (frame.length > VERSION.length && frame[VERSION.length] !== '\n')) {
+    receiver.error('outputStore', foreign(name, frame))
+    return
+  }
 
   let garbage = false
   for (let start = VERSION.length + 1; start <= frame.length;) {

@@ -1,0 +1,100 @@
+import RedisMock from 'ioredis-mock'
+import { UnsupportedError } from 'server-events'
+import { RedisTransport } from '@server-events/redis'
+import { RecordingReceiver, event, outcome } from './support'
+
+// The mock keeps its world per host and port.
+let port = 20_000
+function world(): () => { transport: RedisTransport; receiver: RecordingReceiver } {
+  const client = new RedisMock({ host: 'mock', port: ++port })
+  return () => {
+    const transport = new RedisTransport(client)
+    const receiver = new RecordingReceiver()
+    transport.attach(receiver)
+    return { transport, receiver }
+  }
+}
+
+test('two transports on one mock hear each other, bodies intact', async () => {
+  const make = world()
+  const [a, b] = [make(), make()]
+  await a.transport.connect()
+  await b.transport.subscribe({ name: 'a:*' })
+  const bodies = ['[1]', 'a\nb', '🦕', new Uint8Array([0, 255])]
+  await Promise.all(bodies.map((body, i) => a.transport.publish({ name: 'a:*', id: `${i}:%` }, event(body as string))))
+  await b.receiver.arrived('3:%')
+  expect(b.receiver.delivered.map(({ message }) => message.body)).toStrictEqual(bodies)
+  expect(a.receiver.ids).toEqual([])
+  expect(a.receiver.states('inputStore')).toEqual([true])
+  expect(b.receiver.states('outputStore')).toEqual([true])
+  await a.transport.close()
+  await b.transport.close()
+})
+
+test('it hears itself, but never inside publish or subscribe', async () => {
+  const { transport, receiver } = world()()
+  await transport.subscribe({ name: 'a' })
+  let inside = true
+  const deliver = jest.spyOn(receiver, 'deliver').mockImplementation(() => expect(inside).toBe(false))
+  const published = transport.publish({ name: 'a', id: '1' }, event('[]'))
+  inside = false
+  await published
+  await new Promise(setImmediate)
+  expect(deliver).toHaveBeenCalledTimes(1)
+  await transport.close()
+})
+
+test('after unsubscribe, and after close, nothing is heard', async () => {
+  const make = world()
+  const [a, b, c] = [make(), make(), make()]
+  await a.transport.subscribe({ name: 'x' })
+  await a.transport.unsubscribe({ name: 'x' })
+  await b.transport.subscribe({ name: 'x' })
+  await b.transport.close()
+  await c.transport.subscribe({ name: 'x' })
+  await c.transport.publish({ name: 'x', id: '1' }, event('[]'))
+  await c.receiver.arrived('1')
+  expect(a.receiver.ids).toEqual([])
+  expect(b.receiver.ids).toEqual([])
+  expect(await outcome(b.transport.publish({ name: 'x', id: '1' }, event('[]')))).toMatchObject({ code: 'ERR_CLOSED' })
+  await a.transport.close()
+  await c.transport.close()
+})
+
+test('the client that was given is neither used nor closed', async () => {
+  const client = new RedisMock({ host: 'mock', port: ++port })
+  const transport = new RedisTransport(client)
+  transport.attach(new RecordingReceiver())
+  await transport.subscribe({ name: 'a' })
+  await transport.close()
+  await client.set('still', 'here')
+  expect(await client.get('still')).toBe('here')
+  expect((client as unknown as { subscriberMode: boolean }).subscriberMode).toBe(false)
+})
+
+test('a function that makes mocks, new ones and ones that are connected already', async () => {
+  const mock = (options: object = {}): InstanceType<typeof RedisMock> =>
+    new RedisMock({ host: 'mock', port, ...options })
+  for (const factory of [
+    () => mock(),
+    () => mock({ lazyConnect: true }),
+    async () => {
+      const client = mock()
+      await new Promise(setImmediate)
+      return client
+    },
+  ]) {
+    port++
+    const transport = new RedisTransport(factory)
+    const receiver = new RecordingReceiver()
+    transport.attach(receiver)
+    await transport.subscribe({ name: 'a' })
+    await transport.publish({ name: 'a', id: '1' }, event('[]'))
+    await receiver.arrived('1')
+    await transport.close()
+  }
+})
+
+test('its Cluster is a Cluster', () => {
+  expect(() => new RedisTransport(new RedisMock.Cluster([]))).toThrow(UnsupportedError)
+})

@@ -1,0 +1,221 @@
+import { Cluster, Redis } from 'ioredis'
+import type { RedisOptions } from 'ioredis'
+import { InvalidArgumentError, UnsupportedError } from 'server-events'
+import { RedisTransport } from '@server-events/redis'
+import { eventually, startRedis } from '@server-events/testing'
+import type { RedisServer } from '@server-events/testing'
+import { RecordingReceiver, event } from './support'
+
+type Source = ConstructorParameters<typeof RedisTransport>
+const make = (...args: unknown[]): RedisTransport => new RedisTransport(...(args as unknown as Source))
+
+let warnings: string[] = []
+let spy: jest.SpyInstance
+beforeEach(() => {
+  warnings = []
+  spy = jest.spyOn(process, 'emitWarning').mockImplementation((warning) => void warnings.push(String(warning)))
+})
+afterEach(() => spy.mockRestore())
+
+describe('refused at construction', () => {
+  test.each([
+    [undefined], [null], [1], [true], [Symbol('x')], [[]], [''], ['localhost'], ['http://localhost'], ['redis:'], ['//host'],
+  ])('the source %p', (source) => {
+    expect(() => make(source)).toThrow(InvalidArgumentError)
+  }) // prettier-ignore
+
+  test.each([
+    ['prefix', 1], ['prefix', '\ud800'], ['channels', 'name'], ['channels', 'id'], ['batch', 'yes'], ['heartbeat', -1],
+    ['heartbeat', 1.5], ['heartbeat', Infinity], ['publishTimeout', 0], ['publishTimeout', '5'], ['publishTimeout', 2 ** 31],
+    ['subscribeTimeout', NaN], ['connectTimeout', 0], ['maxQueued', -1], ['maxQueued', null], ['wire', 2], ['wire', '1'],
+  ])('%s: %p', (option, value) => {
+    for (const construct of [
+      () => make({ [option]: value }),
+      () => make('redis://127.0.0.1', { [option]: value }),
+      () => make(() => new Redis(), { [option]: value }),
+    ]) {
+      expect(construct).toThrow(InvalidArgumentError)
+      expect(construct).toThrow(option)
+    }
+  }) // prettier-ignore
+
+  test('options of ioredis beside a client or a function, where they would do nothing', () => {
+    const client = new Redis({ lazyConnect: true })
+    expect(() => make(client, { host: 'elsewhere' })).toThrow(/unknown option "host"/)
+    expect(() => make(() => client, { db: 1 })).toThrow(/unknown option "db"/)
+    expect(() => make({ host: 'a' }, { prefix: 'x' })).toThrow(InvalidArgumentError)
+    expect(() => make('redis://127.0.0.1', null)).toThrow(InvalidArgumentError)
+    client.disconnect()
+  })
+
+  test('a Cluster', () => {
+    const cluster = new Cluster([{ host: '127.0.0.1', port: 1 }], { lazyConnect: true })
+    expect(() => make(cluster)).toThrow(UnsupportedError)
+    cluster.disconnect()
+  })
+
+  test('and no message shows the password of a URL', () => {
+    for (const url of ['http://:secret@host', 'secret', 'redis://:secret@host:port']) {
+      const message = (() => {
+        try {
+          make(url)
+        } catch (error) {
+          return (error as Error).message
+        }
+        throw new Error(`${url} was not refused`)
+      })()
+      expect(message).not.toContain('secret')
+    }
+  })
+
+  test('a second receiver, and use without one', async () => {
+    const transport = make({})
+    expect(() => transport.publish({ name: 'a', id: '1' }, event('[]'))).toThrow(InvalidArgumentError)
+    transport.attach(new RecordingReceiver())
+    expect(() => transport.attach(new RecordingReceiver())).toThrow(InvalidArgumentError)
+    await transport.close()
+  })
+})
+
+describe('options of ioredis that are overridden', () => {
+  test('are named in one warning', () => {
+    make({ keyPrefix: 'x:', enableAutoPipelining: true, db: 1, retryStrategy: () => 1, maxRetriesPerRequest: null })
+    expect(warnings).toHaveLength(1)
+    for (const name of ['keyPrefix', 'enableAutoPipelining', 'retryStrategy']) expect(warnings[0]).toContain(name)
+    for (const name of ['db', 'maxRetriesPerRequest']) expect(warnings[0]).not.toContain(name)
+  })
+
+  test('also when the URL sets them', () => {
+    make('redis://127.0.0.1?commandTimeout=5&db=1', { lazyConnect: true })
+    expect(warnings).toEqual([expect.stringMatching(/commandTimeout/)])
+    expect(warnings[0]).toContain('lazyConnect')
+  })
+
+  test('of a client only what it does not have by default', () => {
+    const plain = new Redis({ lazyConnect: false, host: '127.0.0.1', port: 1 })
+    plain.on('error', () => {})
+    make(plain)
+    expect(warnings).toEqual([])
+    const special = new Redis({ lazyConnect: true, commandTimeout: 5, autoResubscribe: false })
+    make(special)
+    expect(warnings).toEqual([expect.stringMatching(/overrides (?!.*(autoResubscribe|retryStrategy))/)])
+    expect(warnings[0]).toContain('commandTimeout')
+    plain.disconnect()
+    special.disconnect()
+  })
+
+  test('none, none', () => {
+    make({ host: '127.0.0.1', db: 1, lazyConnect: false })
+    make('redis://127.0.0.1', { db: 1 })
+    expect(warnings).toEqual([])
+  })
+})
+
+describe('on a real server', () => {
+  let redis: RedisServer
+  let admin: Redis
+  beforeAll(async () => {
+    redis = await startRedis()
+    admin = new Redis(redis.url)
+  })
+  afterAll(async () => {
+    admin.disconnect()
+    await redis.stop()
+  })
+
+  async function roundTrip(transport: RedisTransport): Promise<void> {
+    const receiver = new RecordingReceiver()
+    transport.attach(receiver)
+    await transport.subscribe({ name: 'a' })
+    await transport.publish({ name: 'a', id: '1' }, event('[]'))
+    await receiver.arrived('1')
+    expect(receiver.errors()).toEqual([])
+    await transport.close()
+  }
+  const named = async (name: string): Promise<number> =>
+    (String(await admin.client('LIST')).match(new RegExp(`name=${name} `, 'g')) ?? []).length
+
+  test('options, a URL, a URL with options, a client, functions', async () => {
+    const { host, port, url } = redis
+    const client = new Redis(url)
+    await roundTrip(make({ host, port, prefix: 'x:' }))
+    await roundTrip(make(url))
+    await roundTrip(make(`${url}?keyPrefix=no:&autoResubscribe=true`, { prefix: 'y:', db: 3 }))
+    await roundTrip(make(client, { prefix: 'z:' }))
+    await roundTrip(make(() => new Redis(url)))
+    await roundTrip(make(() => Promise.resolve(new Redis(url, { lazyConnect: true }))))
+    await roundTrip(make(async () => {
+      const ready = new Redis(url)
+      await ready.ping()
+      return ready
+    }))
+    // Neither used nor closed.
+    expect(client.status).toBe('ready')
+    expect(client.mode).toBe('normal')
+    client.disconnect()
+  }) // prettier-ignore
+
+  test('options reach ioredis, and what must be ours wins over a URL', async () => {
+    const transport = make(`${redis.url}?connectionName=mine&autoResubscribe=true&enableOfflineQueue=true`, { db: 2 })
+    transport.attach(new RecordingReceiver())
+    await transport.connect()
+    await eventually(async () => (await named('mine')) === 1)
+    expect(String(await admin.client('LIST'))).toMatch(/name=mine .*db=2 /)
+    await transport.close()
+  })
+
+  test('a function is called for each role, and again after each loss; its clients are made ours', async () => {
+    const made: [string, Redis][] = []
+    const transport = new RedisTransport((role) => {
+      const client = new Redis(redis.url, { connectionName: role, keyPrefix: 'no:', commandTimeout: 9_999 })
+      made.push([role, client])
+      return client
+    })
+    const receiver = new RecordingReceiver()
+    transport.attach(receiver)
+    expect(made).toEqual([])
+    await transport.connect()
+    await transport.subscribe({ name: 'a' })
+    expect(made.map(([role]) => role)).toEqual(['publish', 'subscribe'])
+    await admin.client('KILL', 'TYPE', 'pubsub')
+    await receiver.up('outputStore', 2)
+    expect(made.map(([role]) => role)).toEqual(['publish', 'subscribe', 'subscribe'])
+    expect(made[1]![1].status).toBe('end')
+    expect(warnings).toEqual([expect.stringMatching(/keyPrefix, commandTimeout/)])
+    await transport.close()
+    expect(made.map(([, client]) => client.status)).toEqual(['end', 'end', 'end'])
+  })
+
+  test.each([
+    ['throws', () => { throw new Error('secret') }],
+    ['rejects', () => Promise.reject(new Error('secret'))],
+    ['gives nothing', () => undefined],
+    ['gives a closed client', () => { const client = new Redis({ lazyConnect: true }); client.disconnect(); return client }],
+  ])('a function that %s: reported at each attempt, without its message', async (_, factory) => {
+    const transport = make(factory)
+    const receiver = new RecordingReceiver()
+    transport.attach(receiver)
+    const connecting = expect(transport.connect()).rejects.toMatchObject({ code: 'ERR_CLOSED' })
+    await eventually(() => receiver.errors('inputStore').length >= 2)
+    for (const error of receiver.errors()) {
+      expect(error).toMatchObject({ code: 'ERR_CONNECTION' })
+      expect(error.message).not.toContain('secret')
+    }
+    await transport.close()
+    await connecting
+  }) // prettier-ignore
+})
+
+test('the types take what the documentation says', () => {
+  const options: RedisOptions = { host: 'h' }
+  const wrong = (): void => {
+    new RedisTransport({ ...options, prefix: 'x:' })
+    // @ts-expect-error -- there is no such channel mode
+    new RedisTransport({ channels: 'name' })
+    // @ts-expect-error -- ioredis' options have no place beside a function
+    new RedisTransport(() => new Redis(), { db: 1 })
+    // @ts-expect-error -- not a client
+    new RedisTransport(() => 1)
+  }
+  expect(wrong).toBeInstanceOf(Function)
+})
