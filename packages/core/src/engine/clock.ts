@@ -1,5 +1,6 @@
 /** The timers seen when this module was loaded; others are somebody's fakes. */
-const timeoutAtLoad = setTimeout
+export const timeoutAtLoad = setTimeout
+export const clearTimeoutAtLoad = clearTimeout
 export const immediateAtLoad = setImmediate
 export const intervalAtLoad = setInterval
 

@@ -1,4 +1,4 @@
-import { immediateAtLoad, longestDelay, timersAreFake, type Clock } from './clock'
+import { clearTimeoutAtLoad, immediateAtLoad, longestDelay, timeoutAtLoad, timersAreFake, type Clock } from './clock'
 import type { Wait } from './wait'
 
 /** A timer of Node may fire this much early by the monotonic clock. */
@@ -10,8 +10,9 @@ const lateness = 20
  * Calls `onDue(wait)` at `wait.due`, never early; the callee moves or removes the wait.
  *
  * One timer serves a binary heap of all waits and holds the process while there are any. While the
- * timers are somebody's fakes, each wait has a timer of its own instead, because the clock cannot
- * be trusted to tell one from the other.
+ * timers are somebody's fakes, each new wait has a timer of its own instead, because the clock
+ * cannot be trusted to tell one from the other. What is in the heap stays with the timers seen at
+ * load: fakes that come and go would take its timer with them.
  */
 export class Deadlines {
   readonly #clock: Clock
@@ -29,7 +30,8 @@ export class Deadlines {
 
   add(wait: Wait): void {
     if (timersAreFake()) {
-      this.#armFake(wait, wait.due - this.#clock.now())
+      // Not from the clock: its fraction of a ms would make the timer 1 ms longer than the timeout.
+      this.#armFake(wait, wait.firstDelay)
       return
     }
     const heap = this.#heap
@@ -74,14 +76,14 @@ export class Deadlines {
 
   /** Forgets all timers. The waits must have been removed. */
   close(): void {
-    clearTimeout(this.#timer)
+    clearTimeoutAtLoad(this.#timer)
     clearImmediate(this.#late)
     this.#timer = undefined
     this.#late = undefined
   }
 
   #armFake(wait: Wait, delay: number): void {
-    const step = Math.min(Math.max(1, Math.ceil(delay)), longestDelay)
+    const step = Math.min(delay, longestDelay)
     const timer = setTimeout(() => {
       if (delay > step) {
         this.#armFake(wait, delay - step)
@@ -99,12 +101,12 @@ export class Deadlines {
     if (next === undefined || this.#late !== undefined) return
     if (this.#timer !== undefined) {
       if (this.#target <= next.due) return
-      clearTimeout(this.#timer)
+      clearTimeoutAtLoad(this.#timer)
     }
     const now = this.#clock.now()
     const delay = Math.min(Math.max(1, Math.ceil(next.due - now)), longestDelay)
     this.#target = Math.min(next.due, now + delay)
-    this.#timer = setTimeout(this.#fire, delay)
+    this.#timer = timeoutAtLoad(this.#fire, delay)
   }
 
   readonly #fire = (): void => {

@@ -42,6 +42,11 @@ export class Wait {
     return (this.bits & bits) !== 0
   }
 
+  /** How long after its registration a new wait is due, in whole ms. */
+  get firstDelay(): number {
+    return this.has(LOOKED_LAST) ? this.timeout : this.timeout - lastLookLead(this.timeout)
+  }
+
   get deadline(): number {
     return this.has(LOOKED_LAST) ? this.due : this.due + lastLookLead(this.timeout)
   }

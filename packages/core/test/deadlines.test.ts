@@ -1,0 +1,249 @@
+import { runChild } from './support/child'
+import { realNow, rejection, settle, start, watch } from './support/harness'
+
+const timeoutError = expect.objectContaining({ code: 'ERR_TIMEOUT' })
+
+describe('never early by the monotonic clock', () => {
+  test('1,000 waits of 1 to 60 ms', async () => {
+    const { events } = start()
+    const early: string[] = []
+    await Promise.all(
+      Array.from({ length: 1000 }, async (_, id) => {
+        const timeout = 1 + Math.random() * 59
+        const from = performance.now()
+        const error = await rejection(events.on('report', id, timeout))
+        const took = performance.now() - from
+        expect(error).toMatchObject({ code: 'ERR_TIMEOUT', timeout: Math.ceil(timeout) })
+        if (took < timeout) early.push(`${timeout} ms took ${took}`)
+      }),
+    )
+    expect(early).toEqual([])
+    expect(events.stats()).toMatchObject({ pending: 0, settled: { timeout: 1000 } })
+  })
+
+  test('waits started and ended in any order time out in the order of their deadlines', async () => {
+    const { events, transport } = start()
+    const order: number[] = []
+    // Far apart, since they do not all start in one ms.
+    const timeouts = Array.from({ length: 60 }, (_, index) => 20 + ((index * 37) % 60) * 10)
+    const waits = timeouts.map((timeout, id) =>
+      events.on('report', id, timeout).then(
+        () => undefined,
+        () => order.push(timeout),
+      ),
+    )
+    await settle()
+    // A third of them leaves from the middle of the heap.
+    for (let id = 0; id < timeouts.length; id += 3) transport.deliver({ name: 'report', id: String(id) }, [])
+    await Promise.all(waits)
+    expect(order).toEqual(timeouts.filter((_, id) => id % 3 !== 0).sort((a, b) => a - b))
+  })
+
+  test('a shorter wait that comes later is not kept back by a longer one', async () => {
+    const { events } = start()
+    const long = watch(events.on('report', 1, 60_000))
+    await rejection(events.on('report', 2, 5))
+    expect(long.state).toBe('pending')
+  })
+})
+
+describe('timeouts over 2^31 ms', () => {
+  test.each([2 ** 31, 2 ** 31 + 1, 2 ** 40, Number.MAX_VALUE])('%d does not fire at once', async (timeout) => {
+    const { events } = start()
+    const wait = watch(events.on('report', 1, timeout))
+    // Node fires an overflowing timer after 1 ms: this one would be behind it.
+    await rejection(events.on('report', 2, 20))
+    expect(wait.state).toBe('pending')
+  })
+
+  test('they fire in their time', async () => {
+    jest.useFakeTimers()
+    const { events } = start()
+    const timeout = 2 ** 32 + 5
+    const wait = watch(events.on('report', 1, timeout))
+    jest.advanceTimersByTime(timeout - 1)
+    await settle()
+    expect(wait.state).toBe('pending')
+    jest.advanceTimersByTime(1)
+    await settle()
+    expect(wait.value).toEqual(timeoutError)
+  })
+
+  test('an initTimeout over 2^31 ms does not fire at once either', async () => {
+    const { events } = start({ manual: ['connect'] }, { initTimeout: 2 ** 31 })
+    const init = watch(events.init())
+    await rejection(events.on('report', 1, 20))
+    expect(init.state).toBe('pending')
+  })
+})
+
+test('a blocked event loop does not time out an event that lies in a socket buffer', async () => {
+  const { lines, stderr, code } = await runChild(`
+    const { spawn } = require('node:child_process')
+    async function main() {
+      const transport = new ScriptedTransport()
+      const events = new ServerEvents(transport)
+      // A real pipe: the event is in the kernel's buffer while our loop is blocked.
+      const echo = spawn(process.execPath, ['-e', 'process.stdin.on("data", (data) => process.stdout.write(data))'])
+      echo.stdin.write('ready\\n')
+      await once(echo.stdout, 'data')
+      echo.stdout.on('data', (data) => {
+        for (const id of String(data).trim().split('\\n')) transport.deliver({ name: 'report', id }, ['arrived'])
+      })
+      const outcomes = []
+      for (let id = 1; id <= 3; id++) {
+        const wait = events.on('report', id, 60).then(() => 'arrived', (error) => error.code)
+        await tick()
+        await new Promise((resolve) => echo.stdin.write(id + '\\n', resolve))
+        const until = performance.now() + 300
+        while (performance.now() < until);
+        outcomes.push(await wait)
+      }
+      say(outcomes.join(' '))
+      // The same without an event: the deadline still counts.
+      const wait = events.on('report', 4, 20).then(() => 'arrived', (error) => error.code)
+      const until = performance.now() + 100
+      while (performance.now() < until);
+      say(await wait)
+      echo.kill()
+      await events.close()
+    }
+    main()
+  `)
+  expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
+  expect(lines).toEqual(['arrived arrived arrived', 'ERR_TIMEOUT'])
+})
+
+describe("jest's fake timers", () => {
+  /** Exactly at the timeout, not 1 ms before. */
+  async function expectExact(events: ReturnType<typeof start>['events'], id: number, timeout: number): Promise<void> {
+    const wait = watch(events.on('report', id, timeout))
+    jest.advanceTimersByTime(timeout - 1)
+    await settle()
+    expect(wait.state).toBe('pending')
+    jest.advanceTimersByTime(1)
+    await settle()
+    expect(wait.value).toEqual(timeoutError)
+  }
+
+  test.each([
+    ['before', true],
+    ['after', false],
+  ])('installed %s construction: advanceTimersByTime of exactly the timeout is enough', async (_, before) => {
+    if (before) jest.useFakeTimers()
+    const { events } = start()
+    // The clock has been read, and is not at a whole ms.
+    if (!before) await rejection(events.on('report', 0, 1))
+    if (!before) jest.useFakeTimers()
+    // Several, since the real clock's fraction of a ms at the switch must not count.
+    for (let id = 1; id <= 20; id++) await expectExact(events, id, 1000 + id)
+  })
+
+  test('a second wait made later does not end early', async () => {
+    const { events } = start()
+    jest.useFakeTimers()
+    const first = watch(events.on('report', 1, 1000))
+    jest.advanceTimersByTime(600)
+    const second = watch(events.on('report', 2, 1000))
+    jest.advanceTimersByTime(400)
+    await settle()
+    expect([first.state, second.state]).toEqual(['rejected', 'pending'])
+    jest.advanceTimersByTime(599)
+    await settle()
+    expect(second.state).toBe('pending')
+    jest.advanceTimersByTime(1)
+    await settle()
+    expect(second.value).toEqual(timeoutError)
+  })
+
+  test('a last look comes before the deadline, and both at their exact time', async () => {
+    const { events, transport } = start({ keeper: true }, { keep: 60_000 })
+    jest.useFakeTimers()
+    const wait = watch(events.on('report', 1, 1000))
+    await settle()
+    const asked = transport.recalls.count
+    jest.advanceTimersByTime(899)
+    await settle()
+    expect(transport.recalls.count).toBe(asked)
+    jest.advanceTimersByTime(1)
+    await settle()
+    expect(transport.recalls.count).toBe(asked + 1)
+    jest.advanceTimersByTime(99)
+    await settle()
+    expect(wait.state).toBe('pending')
+    jest.advanceTimersByTime(1)
+    await settle()
+    expect(wait.value).toEqual(timeoutError)
+  })
+
+  test('back to real timers, waits time out by the real clock again', async () => {
+    const { events } = start()
+    jest.useFakeTimers()
+    await expectExact(events, 1, 100_000)
+    jest.useRealTimers()
+    const from = realNow()
+    await rejection(events.on('report', 2, 20))
+    expect(realNow() - from).toBeGreaterThanOrEqual(20)
+  })
+
+  test('waits from before the fakes still end, by the real clock, however long the fakes stay', async () => {
+    const { events } = start()
+    const waits = [5, 10, 30].map((timeout, id) => rejection(events.on('report', id, timeout)))
+    jest.useFakeTimers()
+    await waits[0]
+    jest.useRealTimers()
+    for (const error of await Promise.all(waits)) expect(error).toEqual(timeoutError)
+  })
+
+  test('a settled wait leaves no fake timer behind', async () => {
+    jest.useFakeTimers()
+    const { events, transport } = start()
+    const before = jest.getTimerCount()
+    const wait = events.on('report', 1, 1000)
+    await settle()
+    transport.deliver({ name: 'report', id: '1' }, [])
+    await wait
+    // The linger timer of the name, and nothing else.
+    expect(jest.getTimerCount()).toBe(before + 1)
+  })
+})
+
+test("node:test's mock.timers drive timeouts, although they leave `performance` standing still", async () => {
+  const { code, lines, stderr } = await runChild(
+    `
+    const { test, mock } = require('node:test')
+    const assert = require('node:assert')
+    const events = new ServerEvents(new ScriptedTransport())
+    const outcome = (wait) => {
+      const seen = { state: 'pending' }
+      wait.then(() => (seen.state = 'resolved'), (error) => (seen.state = error.code))
+      return seen
+    }
+    test('exactly, one after the other, and real again', async () => {
+      for (const timeout of [2, 1000, 60_000]) {
+        mock.timers.enable({ apis: ['setTimeout'] })
+        const first = outcome(events.on('report', 1, timeout))
+        mock.timers.tick(timeout - 1)
+        await tick()
+        assert.equal(first.state, 'pending')
+        const second = outcome(events.on('report', 2, timeout))
+        mock.timers.tick(1)
+        await tick()
+        assert.equal(first.state, 'ERR_TIMEOUT')
+        assert.equal(second.state, 'pending')
+        mock.timers.tick(timeout - 1)
+        await tick()
+        assert.equal(second.state, 'ERR_TIMEOUT')
+        mock.timers.reset()
+      }
+      const from = performance.now()
+      await assert.rejects(events.on('report', 3, 20), { code: 'ERR_TIMEOUT' })
+      assert.ok(performance.now() - from >= 20)
+      await events.close()
+    })
+  `,
+    { execArgv: ['--test'] },
+  )
+  expect({ code, output: code === 0 ? '' : lines.join('\n') + stderr }).toEqual({ code: 0, output: '' })
+  expect(lines.join('\n')).toMatch(/pass 1\b/)
+})
