@@ -1,5 +1,6 @@
 import { ClosedError, ConnectionError, type ServerEventsError } from '../errors'
 import type { Store, Transport } from '../transport'
+import { longestDelay } from './clock'
 import type { Engine } from './engine'
 import { fromTransport } from './from-transport'
 import type { Subscription } from './subscription'
@@ -46,9 +47,12 @@ export class Starting {
     const before = stores.map((store) => this.#engine.stores[store].lastError)
     let timer: NodeJS.Timeout | undefined
     const expired = new Promise<never>((_, reject) => {
-      timer = setTimeout(() => {
-        reject(this.#lateness(stores, before))
-      }, this.#initTimeout)
+      timer = setTimeout(
+        () => {
+          reject(this.#lateness(stores, before))
+        },
+        Math.min(this.#initTimeout, longestDelay),
+      )
     })
     try {
       await Promise.race([Promise.all(works), expired])
