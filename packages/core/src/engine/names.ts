@@ -16,9 +16,6 @@ export class Name {
   readonly byId = new Map<string, Subscription>()
   /** Emits and fails that wait for a subscription in flight, in order. */
   held: Outgoing[] = []
-  holdTimer: NodeJS.Timeout | undefined
-  /** What is held was let go once: a subscription in flight holds emits only for so long. */
-  holdSpent = false
 
   constructor(name: string) {
     this.name = name
@@ -54,8 +51,9 @@ export class Name {
     }
   }
 
-  subscribing(id: string): boolean {
-    return this.whole?.state === 'subscribing' || this.byId.get(id)?.state === 'subscribing'
+  /** Whether a subscription that covers this id is about to stand. */
+  awaits(id: string): boolean {
+    return this.whole?.isAwaited === true || this.byId.get(id)?.isAwaited === true
   }
 
   get isEmpty(): boolean {

@@ -16,6 +16,8 @@ export class Outgoing {
   readonly keep: number
   readonly promise: Promise<void>
   resolve!: () => void
+  /** Ends its holding. */
+  holdTimer: NodeJS.Timeout | undefined
 
   constructor(key: EventKey, message: Message, keep: number) {
     this.key = key
@@ -52,16 +54,16 @@ export class Outbox {
   send(outgoing: Outgoing, name: Name | undefined, mayHold: boolean): Promise<void> {
     this.#unsettled.add(outgoing)
     this.#hold.add()
-    if (name !== undefined && this.#holds(outgoing, name, mayHold)) name.held.push(outgoing)
+    const holds = name !== undefined && (name.held.length > 0 || (mayHold && name.awaits(outgoing.key.id)))
+    if (holds) this.#holdBack(outgoing, name)
     else this.#publish(outgoing)
     return outgoing.promise
   }
 
-  /** A subscription of the name has settled, either way: lets go what waits for no other one. */
+  /** A subscription of the name has settled or is wanted no more: lets go what waits for no other one. */
   settled(name: Name): void {
-    name.holdSpent = false
     let count = 0
-    while (count < name.held.length && !name.subscribing((name.held[count] as Outgoing).key.id)) count++
+    while (count < name.held.length && !name.awaits((name.held[count] as Outgoing).key.id)) count++
     this.#release(name, count)
   }
 
@@ -83,23 +85,18 @@ export class Outbox {
     for (const outgoing of [...this.#unsettled]) this.#reject(outgoing, makeError)
   }
 
-  #holds({ key }: Outgoing, name: Name, mayHold: boolean): boolean {
-    if (name.held.length > 0) return true
-    if (!mayHold || !name.subscribing(key.id) || name.holdSpent) return false
-    name.holdTimer = setTimeout(() => {
-      name.holdSpent = true
-      this.releaseAll(name)
+  #holdBack(outgoing: Outgoing, name: Name): void {
+    name.held.push(outgoing)
+    outgoing.holdTimer = setTimeout(() => {
+      this.#release(name, name.held.indexOf(outgoing) + 1)
     }, longestHold)
-    return true
   }
 
   #release(name: Name, count: number): void {
-    const released = name.held.splice(0, count)
-    if (name.held.length === 0) {
-      clearTimeout(name.holdTimer)
-      name.holdTimer = undefined
+    for (const outgoing of name.held.splice(0, count)) {
+      clearTimeout(outgoing.holdTimer)
+      this.#publish(outgoing)
     }
-    for (const outgoing of released) this.#publish(outgoing)
   }
 
   #publish(outgoing: Outgoing): void {

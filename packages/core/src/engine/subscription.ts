@@ -47,6 +47,11 @@ export class Subscription {
     return this.#state
   }
 
+  /** A confirmation is under way: in flight, or to be asked for once the unsubscribe has settled. */
+  get isAwaited(): boolean {
+    return this.#state === 'subscribing' || (this.#state === 'unsubscribing' && this.#users > 0)
+  }
+
   get isUsed(): boolean {
     return this.#users > 0
   }

@@ -17,7 +17,7 @@ export interface TopicsHost {
   refused(waits: readonly Wait[], error: unknown): void
   /** A refusal that nobody waited for, of a name that still has listeners. */
   withdrawn(error: unknown): void
-  /** A subscription of the name has settled, either way. */
+  /** A subscription of the name has settled, either way, or is wanted no more. */
   settled(name: Name): void
 }
 
@@ -92,7 +92,6 @@ export class Topics {
 
   close(error: Error): void {
     for (const name of this.#names.values()) {
-      clearTimeout(name.holdTimer)
       name.whole?.close(error)
       for (const subscription of name.byId.values()) subscription.close(error)
     }
@@ -105,8 +104,13 @@ export class Topics {
       linger: lingering,
       retry: host.retry,
       isOpen: () => host.isOpen(),
-      subscribe: (topic) => this.#transport.subscribe(topic),
-      unsubscribe: (topic) => this.#transport.unsubscribe(topic),
+      // Async, so that one that throws is one that rejects.
+      subscribe: async (topic) => {
+        await this.#transport.subscribe(topic)
+      },
+      unsubscribe: async (topic) => {
+        await this.#transport.unsubscribe(topic)
+      },
       stood: (subscription) => {
         host.confirmed(this.#covered(entry, subscription))
         host.settled(entry)
@@ -116,10 +120,13 @@ export class Topics {
         host.settled(entry)
         if (!told && subscription.isUsed) host.withdrawn(fromTransport(error))
       },
-      idle: ({ topic }) => {
-        if (topic.id === undefined) entry.whole = undefined
-        else entry.byId.delete(topic.id)
-        if (entry.isEmpty) this.#names.delete(entry.name)
+      idle: (subscription) => {
+        const { id } = subscription.topic
+        // May be told twice: what took its place meanwhile stays.
+        if (entry.whole === subscription) entry.whole = undefined
+        else if (id !== undefined && entry.byId.get(id) === subscription) entry.byId.delete(id)
+        host.settled(entry)
+        if (entry.isEmpty && this.#names.get(entry.name) === entry) this.#names.delete(entry.name)
       },
     }
   }
