@@ -21,7 +21,7 @@ export function encodeFailure(error: unknown): { body: string; undataed: boolean
 
 function describeFailure(error: unknown): Failure {
   if (typeof error !== 'object' || error === null) return { name: 'Error', message: String(error) }
-  const { name, message, code, data } = error as Record<string, unknown>
+  const [name, message, code, data] = ['name', 'message', 'code', 'data'].map((key) => read(error, key))
   const failure: Failure = {
     name: typeof name === 'string' ? name : 'Error',
     message: typeof message === 'string' ? message : '',
@@ -29,6 +29,15 @@ function describeFailure(error: unknown): Failure {
   if (typeof code === 'string' || typeof code === 'number') failure.code = code
   if (data !== undefined) failure.data = data
   return failure
+}
+
+/** A getter that throws must not keep the failure from those who wait for it. */
+function read(error: object, key: string): unknown {
+  try {
+    return (error as Record<string, unknown>)[key]
+  } catch {
+    return undefined
+  }
 }
 
 /** Throws SerializationError for anything that `encodeFailure` did not make. */
