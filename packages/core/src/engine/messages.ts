@@ -69,7 +69,9 @@ export class Messages {
       throw new SerializationError(`the codec cannot carry the args of event ${quoted(name)}: encode threw ${what}`)
     }
     if (typeof body === 'string' || body instanceof Uint8Array) return body
-    throw new SerializationError(`the codec's encode must return a string or a Uint8Array, not ${typeof body}`)
+    throw new SerializationError(
+      `the codec cannot carry the args of event ${quoted(name)}: encode must return a string or a Uint8Array`,
+    )
   }
 
   #message(key: EventKey, kind: Message['kind'], body: string | Uint8Array, kept: boolean): Message {
