@@ -1,0 +1,273 @@
+import { getEventListeners } from 'node:events'
+import { ServerEvents } from 'server-events'
+import { rejection, settle, start, watch } from './support/harness'
+
+describe('a wait', () => {
+  test('resolves with the args of the event as an array', async () => {
+    const { events } = start()
+    const wait = events.on('report', 42)
+    await events.emit('report', 42, 'url', 7, { deep: [true] })
+    expect(await wait).toEqual(['url', 7, { deep: [true] }])
+    expect(events.stats().settled.event).toBe(1)
+  })
+
+  test('12, 12n and "12" are the same id', async () => {
+    const { events } = start()
+    const waits = [events.on('report', 12), events.on('report', 12n), events.on('report', '12')]
+    await events.emit('report', 12, 'done')
+    expect(await Promise.all(waits)).toEqual([['done'], ['done'], ['done']])
+  })
+
+  test('waits on other names and ids are not touched, whatever characters they are made of', async () => {
+    const { events, transport } = start()
+    const keys = [
+      ['a', 'b:c'],
+      ['a:b', 'c'],
+      ['__proto__', 'constructor'],
+      ['constructor', '__proto__'],
+    ] as const
+    const waits = keys.map(([name, id]) => watch(events.on(name, id)))
+    await settle()
+    for (const [index, [name, id]] of keys.entries()) {
+      transport.deliver({ name, id }, [index])
+      await settle()
+      expect(waits.map(({ state }) => state)).toEqual(keys.map((_, other) => (other <= index ? 'resolved' : 'pending')))
+      expect(waits[index]!.value).toEqual([index])
+    }
+  })
+
+  test('several waits on one (name, id): all get the event, each with args of its own', async () => {
+    const { events } = start()
+    const waits = [events.on('report', 1), events.on('report', 1), events.on('report', 1)]
+    await events.emit('report', 1, { shared: [1] })
+    const received = (await Promise.all(waits)).map(([arg]) => arg)
+    expect(received).toEqual([{ shared: [1] }, { shared: [1] }, { shared: [1] }])
+    received[0].shared.push(2)
+    expect(received[1]).toEqual({ shared: [1] })
+    expect(received[2]).toEqual({ shared: [1] })
+  })
+
+  test('one of several timing out touches no other', async () => {
+    const { events, transport } = start()
+    const short = events.on('report', 1, 5)
+    const long = events.on('report', 1)
+    const error = await rejection(short)
+    expect(error).toMatchObject({ code: 'ERR_TIMEOUT', timeout: 5 })
+    expect(events.stats()).toMatchObject({ pending: 1, settled: { timeout: 1 } })
+    transport.deliver({ name: 'report', id: '1' }, ['late'])
+    expect(await long).toEqual(['late'])
+  })
+
+  test('rejects at once with RemoteError when the producer fails, with name, message, code and data', async () => {
+    const { events } = start()
+    const waits = [events.on('report', 1), events.on('report', 1)]
+    const failure = Object.assign(new RangeError('no disk'), { code: 'EDISK', data: { left: 0 }, secret: 'hidden' })
+    await events.fail('report', 1, failure)
+    for (const wait of waits) {
+      const error = await rejection(wait)
+      expect(error).toMatchObject({
+        code: 'ERR_REMOTE',
+        event: 'report',
+        id: '1',
+        remoteName: 'RangeError',
+        message: 'no disk',
+        remoteCode: 'EDISK',
+        data: { left: 0 },
+      })
+      expect(JSON.stringify(error)).not.toContain('hidden')
+    }
+    expect(events.stats().settled.failure).toBe(2)
+  })
+
+  test('the instance is never the one to hold it for ever: the default timeout is 10,000 ms and can be set', () => {
+    const { events } = start()
+    expect(events.timeout).toBe(10_000)
+    events.timeout = 1000.2
+    expect(events.timeout).toBe(1001)
+    expect(() => (events.timeout = 0)).toThrow(expect.objectContaining({ code: 'ERR_INVALID_ARGUMENT' }))
+    expect(events.timeout).toBe(1001)
+  })
+
+  test('settles exactly once: what comes after it is counted nowhere', async () => {
+    const controller = new AbortController()
+    const { events, transport } = start()
+    const wait = watch(events.on('report', 1, { timeout: 20, signal: controller.signal }))
+    const longer = events.on('report', 2, 40)
+    await settle()
+    transport.deliver({ name: 'report', id: '1' }, ['first'])
+    transport.deliver({ name: 'report', id: '1' }, ['second'])
+    transport.deliverFailure({ name: 'report', id: '1' }, { name: 'Error', message: 'third' })
+    controller.abort()
+    // Its deadline was before this one's.
+    await rejection(longer)
+    expect(wait).toEqual({ state: 'resolved', value: ['first'] })
+    const { settled, pending } = events.stats()
+    expect(settled).toMatchObject({ event: 1, failure: 0, aborted: 0, timeout: 1 })
+    expect(pending).toBe(0)
+  })
+})
+
+describe('rule 1: abort signals', () => {
+  test('an already aborted signal rejects with its reason before anything is registered', async () => {
+    const { events, transport } = start({ keeper: true }, { keep: 1000 })
+    const reason = { any: 'thing' }
+    const signal = AbortSignal.abort(reason)
+    const wait = events.on('report', 1, { signal })
+    expect(events.stats()).toMatchObject({ pending: 0, names: 0 })
+    expect(getEventListeners(signal, 'abort')).toEqual([])
+    expect(await rejection(wait)).toBe(reason)
+    await settle()
+    expect(transport.log).toEqual([])
+  })
+
+  test('an abort rejects with the reason, and frees the wait at once', async () => {
+    const { events } = start()
+    const controller = new AbortController()
+    const wait = events.on('report', 1, { signal: controller.signal })
+    const other = watch(events.on('report', 1))
+    controller.abort()
+    expect(events.stats()).toMatchObject({ pending: 1, settled: { aborted: 1 } })
+    expect(await rejection(wait)).toBe(controller.signal.reason)
+    expect(other.state).toBe('pending')
+  })
+
+  test('10,000 waits share one listener of their signal; it goes with the last of them, without a warning', async () => {
+    const warnings: Error[] = []
+    const onWarning = (warning: Error): number => warnings.push(warning)
+    process.on('warning', onWarning)
+    const { events, transport } = start()
+    const controller = new AbortController()
+    const { signal } = controller
+    const waits = Array.from({ length: 10_000 }, (_, id) => events.on('report', id, { signal }))
+    expect(getEventListeners(signal, 'abort')).toHaveLength(1)
+    await settle()
+    for (let id = 0; id < 9_999; id++) transport.deliver({ name: 'report', id: String(id) }, [])
+    expect(getEventListeners(signal, 'abort')).toHaveLength(1)
+    transport.deliver({ name: 'report', id: '9999' }, [])
+    expect(getEventListeners(signal, 'abort')).toEqual([])
+    await Promise.all(waits)
+
+    const aborted = Array.from({ length: 10_000 }, (_, id) => rejection(events.on('report', id, { signal })))
+    controller.abort(new Error('shutting down'))
+    expect(getEventListeners(signal, 'abort')).toEqual([])
+    expect(events.stats().pending).toBe(0)
+    for (const error of await Promise.all(aborted)) expect(error).toBe(signal.reason)
+    // Warnings are emitted by process.nextTick.
+    await settle()
+    process.off('warning', onWarning)
+    expect(warnings).toEqual([])
+  })
+})
+
+describe('rule 7: one dispatch', () => {
+  test('an event settles all matching waits, then calls the listeners', async () => {
+    const { events, transport } = start()
+    const pendingAtListener: number[] = []
+    await events.listen('report', () => pendingAtListener.push(events.stats().pending))
+    const waits = [events.on('report', 1), events.on('report', 1), events.on('report', 2)]
+    transport.deliver({ name: 'report', id: '1' }, [])
+    expect(pendingAtListener).toEqual([1])
+    await Promise.all(waits.slice(0, 2))
+  })
+
+  test('a failure settles waits and calls no listener', async () => {
+    const { events, transport } = start()
+    const called: string[] = []
+    await events.listen('report', (id) => called.push(id))
+    const wait = events.on('report', 1)
+    transport.deliverFailure({ name: 'report', id: '1' }, { name: 'Error', message: 'failed' })
+    expect(await rejection(wait)).toMatchObject({ code: 'ERR_REMOTE' })
+    transport.deliver({ name: 'report', id: 'sentinel' }, [])
+    expect(called).toEqual(['sentinel'])
+  })
+
+  test('`wants` tells a transport what is waited for or listened to, and nothing else', async () => {
+    const { events, transport } = start()
+    const wants = (name: string, id: string): boolean => transport.receiver.wants({ name, id })
+    const wait = events.on('report', 1)
+    expect([wants('report', '1'), wants('report', '2'), wants('other', '1')]).toEqual([true, false, false])
+    await settle()
+    transport.deliver({ name: 'report', id: '1' }, [])
+    await wait
+    expect(wants('report', '1')).toBe(false)
+    const listening = await events.listen('report', () => {})
+    expect(wants('report', '2')).toBe(true)
+    await listening.close()
+    expect(wants('report', '2')).toBe(false)
+  })
+})
+
+describe('rule 8: never connected', () => {
+  test('waits run to their own timeout, and say what was wrong', async () => {
+    const { events } = start({ manual: ['subscribe'] })
+    const error = await rejection(events.on('report', 1, 30))
+    expect(error).toMatchObject({
+      code: 'ERR_TIMEOUT',
+      event: 'report',
+      id: '1',
+      timeout: 30,
+      subscribed: false,
+      disconnected: 30,
+      recalled: 'never',
+    })
+    expect(error.message).toMatch(/"report".*"1".*30 ms.*never subscribed.*disconnected for 30 ms/)
+  })
+
+  test.each(['name', 'id'] as const)(
+    'a rejected subscribe rejects the waits of its topic (routing %s)',
+    async (routing) => {
+      const { events, transport } = start({ routing, manual: ['subscribe'] })
+      const refused = [events.on('report', 1), events.on('report', 1)]
+      const other = watch(events.on('other', 1))
+      transport.subscribes.calls[0]!.reject(Object.assign(new Error('wrong password'), { code: 'ERR_AUTH' }))
+      for (const wait of refused) {
+        expect(await rejection(wait)).toMatchObject({ code: 'ERR_AUTH', message: 'wrong password' })
+      }
+      expect(events.stats()).toMatchObject({ pending: 1, names: 1, settled: { refused: 2 } })
+      expect(other.state).toBe('pending')
+    },
+  )
+})
+
+test('maxPending: one more wait rejects with TooManyWaitsError, and registers nothing', async () => {
+  const { events, transport } = start({}, { maxPending: 2 })
+  const waits = [events.on('report', 1), events.on('report', 2)]
+  const error = await rejection(events.on('other', 3))
+  expect(error).toMatchObject({ code: 'ERR_TOO_MANY_WAITS' })
+  expect(events.stats()).toMatchObject({ pending: 2, names: 1 })
+  await settle()
+  transport.deliver({ name: 'report', id: '1' }, [])
+  await waits[0]
+  const third = events.on('report', 3)
+  expect(events.stats().pending).toBe(2)
+  transport.deliver({ name: 'report', id: '3' }, ['fits'])
+  expect(await third).toEqual(['fits'])
+})
+
+test('methods never throw, whatever they are given', async () => {
+  const { events } = start()
+  const wrong: any = Symbol('wrong')
+  const calls = [
+    () => events.on(wrong, wrong, wrong),
+    () => events.emit(wrong, wrong),
+    () => events.fail(wrong, wrong, wrong),
+    () => events.listen(wrong, wrong),
+    () => events.peek(wrong, wrong),
+    () => events.forget(wrong, wrong),
+    () => events.close(wrong),
+  ]
+  for (const call of calls) {
+    const promise = call()
+    expect(promise).toBeInstanceOf(Promise)
+    expect(await rejection(promise)).toMatchObject({ code: 'ERR_INVALID_ARGUMENT' })
+  }
+})
+
+test('`await using` closes an instance', async () => {
+  const { transport, events } = start()
+  const wait = rejection(events.on('report', 1))
+  await events[Symbol.asyncDispose]()
+  expect(await wait).toMatchObject({ code: 'ERR_CLOSED' })
+  expect(transport.log.at(-1)).toBe('close')
+  expect(events).toBeInstanceOf(ServerEvents)
+})
