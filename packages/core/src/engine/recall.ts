@@ -134,7 +134,9 @@ export class Recall {
 
   async #recall(batch: readonly Question[]): Promise<void> {
     this.#inFlight++
-    for (const { name, id } of batch) mark(name.waitsFor(id), RECALLS, ASKED)
+    // Those of now: the answer is none to a wait that comes while it is under way.
+    const asking = batch.map(({ name, id }) => name.waitsFor(id).filter((wait) => wait.has(RECALLS)))
+    mark(asking.flat(), ASKED)
     const keys: EventKey[] = batch.map(({ name, id }) => ({ name: name.name, id }))
     let answers: readonly (Message | undefined | Error)[]
     try {
@@ -149,7 +151,7 @@ export class Recall {
       const { name, id, way } = question
       const answer = answers[index]
       if (index < answers.length && (answer === undefined || isMessage(answer))) {
-        mark(name.waitsFor(id), ASKED, ANSWERED)
+        mark(asking[index] ?? [], ANSWERED)
         if (answer !== undefined) this.#host.hit(name, id, answer, way)
       } else if ((answer as { code?: unknown } | undefined)?.code === ForbiddenError.code) {
         this.#host.forbidden(name, id, answer)
@@ -173,6 +175,6 @@ export class Recall {
   }
 }
 
-function mark(waits: readonly Wait[], having: number, bit: number): void {
-  for (const wait of waits) if (wait.has(having)) wait.bits |= bit
+function mark(waits: readonly Wait[], bit: number): void {
+  for (const wait of waits) wait.bits |= bit
 }
