@@ -1,4 +1,5 @@
-import { Redis } from 'ioredis'
+// The default export, because it is the one that ioredis-mock has too.
+import Redis from 'ioredis'
 import { InvalidArgumentError, UnsupportedError } from 'server-events'
 import { isClient, isCluster } from './client'
 import type { Client, RedisClient, RedisRole } from './client'
@@ -49,37 +50,36 @@ function fromOptions(source: object, options: object): { dial: Dial; settings: S
   if (Object.keys(options).length > 0)
     throw new InvalidArgumentError('with ioredis options as the source, our options belong among them')
   const { settings, rest } = separate(source)
-  warnOfOverrides(Object.keys(rest).filter((key) => differs(rest, key, undefined)))
+  warnOfOverrides(overridden(rest))
   return { settings, dial: () => create({ ...rest, ...forced(settings, rest) }) }
 }
 
-function fromUrl(url: string, options: object): { dial: Dial; settings: Settings } {
-  let parsed: URL | undefined
+function fromUrl(text: string, options: object): { dial: Dial; settings: Settings } {
+  let url: URL | undefined
   try {
-    parsed = new URL(url)
+    url = new URL(text)
   } catch {
     // Its own error would show the URL, and with it the password.
   }
-  if (!parsed || !/^rediss?:$/.test(parsed.protocol))
+  // Of the text, because ioredis takes REDISS:// for a connection without TLS.
+  if (!url?.hostname || !/^rediss?:\/\//.test(text))
     throw new InvalidArgumentError('the URL must begin with redis:// or rediss:// and name a host')
   const { settings, rest } = separate(options)
-  warnOfOverrides([
-    ...Object.keys(rest).filter((key) => differs(rest, key, undefined)),
-    ...[...parsed.searchParams.keys()].filter((key) => Object.hasOwn(ours, key)),
-  ])
-  // The first argument that has an option wins, so ours come before the URL's query.
-  return { settings, dial: () => create(forced(settings, rest), url, rest) }
+  const must = forced(settings, rest)
+  // For ioredis the URL wins over options.
+  const queried = Object.keys(must).filter((key) => url.searchParams.has(key))
+  for (const key of queried) url.searchParams.delete(key)
+  warnOfOverrides([...overridden(rest), ...queried])
+  const address = queried.length === 0 ? text : url.href
+  return { settings, dial: () => create(address, { ...rest, ...must }) }
 }
 
 function fromClient(source: RedisClient, options: object): { dial: Dial; settings: Settings } {
   if (isCluster(source)) throw clusterRefused()
   const { settings, rest } = separate(options)
   refuseUnknown(rest)
-  const { options: theirs = {}, constructor } = source as unknown as Client
-  const { defaultOptions } = constructor as { defaultOptions?: Record<string, unknown> }
-  // Of a client that tells no defaults (ioredis-mock) only what is off its own standard is known.
-  const standard = defaultOptions ?? { ...ours, enableOfflineQueue: true }
-  warnOfOverrides(Object.keys(ours).filter((key) => differs(theirs, key, standard[key])))
+  const { options: theirs = {} } = source as unknown as Client
+  warnOfOverrides(overridden(theirs).filter((key) => !isStandard(key, theirs[key])))
   const duplicate = source.duplicate.bind(source) as (options: object) => Client
   return { settings, dial: () => duplicate(forced(settings, theirs)) }
 }
@@ -97,10 +97,8 @@ function fromFactory(factory: RedisClientFactory, options: object): { dial: Dial
       const client = made as unknown as Client
       const { options: theirs } = client
       if (theirs) {
-        const overridden = ['keyPrefix', 'commandTimeout', 'enableAutoPipelining'].filter((key) =>
-          differs(theirs, key, undefined),
-        )
-        if (!warned) warned = warnOfOverrides(overridden)
+        const harmful = ['keyPrefix', 'commandTimeout', 'enableAutoPipelining']
+        if (!warned) warned = warnOfOverrides(overridden(theirs).filter((key) => harmful.includes(key)))
         Object.assign(theirs, ours)
       }
       return client
@@ -112,7 +110,7 @@ function clusterRefused(): UnsupportedError {
   return new UnsupportedError('this version of @server-events/redis does not work with a Redis Cluster')
 }
 
-function forced(settings: Settings, theirs: object): object {
+function forced(settings: Settings, theirs: object): Record<string, unknown> {
   return {
     ...ours,
     ...silently,
@@ -122,14 +120,28 @@ function forced(settings: Settings, theirs: object): object {
   }
 }
 
-// The types know two arguments at most, the implementation folds any number of them.
 const create = (...args: readonly unknown[]): Client => Reflect.construct(Redis, args) as Client
 
-/** Whether an option that we override was set to something else, on purpose. */
-function differs(theirs: Record<string, unknown>, key: string, standard: unknown): boolean {
-  if (!Object.hasOwn(ours, key)) return false
-  const value = theirs[key]
-  return value !== undefined && value !== standard && value !== ours[key as keyof typeof ours]
+/** Which options that we override are set to something else. */
+function overridden(theirs: Record<string, unknown>): string[] {
+  return Object.entries(ours).flatMap(([key, value]) =>
+    theirs[key] === undefined || theirs[key] === value ? [] : [key],
+  )
+}
+
+/** Whether a client has an option by default: then nobody asked for it. */
+function isStandard(key: string, value: unknown): boolean {
+  const standard =
+    key === 'retryStrategy' ? new Redis({ lazyConnect: true }).options.retryStrategy : ioredisDefaults[key]
+  // By its text, because the client may come from another copy of ioredis.
+  return typeof value === 'function' ? String(value) === String(standard) : value === standard
+}
+
+const ioredisDefaults: Readonly<Record<string, unknown>> = {
+  autoResubscribe: true,
+  autoResendUnfulfilledCommands: true,
+  maxRetriesPerRequest: 20,
+  enableOfflineQueue: true,
 }
 
 function warnOfOverrides(names: readonly string[]): boolean {

@@ -19,7 +19,7 @@ afterEach(() => spy.mockRestore())
 
 describe('refused at construction', () => {
   test.each([
-    [undefined], [null], [1], [true], [Symbol('x')], [[]], [''], ['localhost'], ['http://localhost'], ['redis:'], ['//host'],
+    [undefined], [null], [1], [true], [Symbol('x')], [[]], [''], ['localhost'], ['http://localhost'], ['redis:'], ['redis://'], ['REDISS://host'], ['//host'],
   ])('the source %p', (source) => {
     expect(() => make(source)).toThrow(InvalidArgumentError)
   }) // prettier-ignore

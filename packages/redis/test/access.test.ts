@@ -1,0 +1,160 @@
+import { inspect } from 'node:util'
+import Redis from 'ioredis'
+import { AuthError, ForbiddenError } from 'server-events'
+import { RedisTransport } from '@server-events/redis'
+import { eventually, startRedis } from '@server-events/testing'
+import type { RedisServer } from '@server-events/testing'
+import { RecordingReceiver, event, outcome } from './support'
+
+const SECRET = 'correct-horse'
+let redis: RedisServer
+let admin: Redis
+beforeAll(async () => {
+  redis = await startRedis({ args: ['--requirepass', SECRET] })
+  admin = new Redis(redis.url, { password: SECRET })
+})
+afterAll(async () => {
+  admin.disconnect()
+  await redis.stop()
+})
+const open: RedisTransport[] = []
+afterEach(async () => {
+  await Promise.all(open.splice(0).map((transport) => transport.close()))
+})
+function make(options: object): { transport: RedisTransport; receiver: RecordingReceiver } {
+  const transport = new RedisTransport({ host: redis.host, port: redis.port, ...options })
+  const receiver = new RecordingReceiver()
+  transport.attach(receiver)
+  open.push(transport)
+  return { transport, receiver }
+}
+const acl = (...rules: string[]): Promise<unknown> => admin.call('ACL', 'SETUSER', ...rules)
+const shown = (value: unknown): string => inspect(value, { depth: 10, showHidden: true }) + JSON.stringify(value)
+
+describe.each([
+  ['a wrong password', { password: 'wrong-horse' }],
+  ['a user that does not exist', { username: 'nobody', password: 'wrong-horse' }],
+  ['no password', {}],
+  ['no password and no ready check', { enableReadyCheck: false }],
+  ['a wrong password and no ready check', { password: 'wrong-horse', enableReadyCheck: false }],
+])('%s', (_, options) => {
+  test('rejects what is pending with AuthError, at once and once; each use tries afresh', async () => {
+    const { transport, receiver } = make(options)
+    for (const round of [1, 2]) {
+      const outcomes = await Promise.all(
+        [
+          transport.connect(),
+          transport.publish({ name: `n${round}`, id: '1' }, event('["payload"]')),
+          transport.subscribe({ name: `n${round}` }),
+          transport.subscribe({ name: `m${round}` }),
+        ].map(outcome),
+      )
+      for (const error of outcomes) {
+        expect(error).toBeInstanceOf(AuthError)
+        expect((error as Error).message).toContain(`127.0.0.1:${redis.port}`)
+        expect(shown(error)).not.toMatch(/horse|payload/)
+      }
+      expect(new Set(outcomes).size).toBe(outcomes.length)
+    }
+    expect(receiver.states('inputStore')).toEqual([])
+    expect(receiver.states('outputStore')).toEqual([])
+  })
+})
+
+test('credentials refused after they were accepted: an interruption, reported and repaired', async () => {
+  await acl('rotating', 'reset', 'on', '>first', 'allchannels', '+@all')
+  const { transport, receiver } = make({ username: 'rotating', password: 'first' })
+  await transport.connect()
+  await transport.subscribe({ name: 'n' })
+  await acl('rotating', '<first', '>second')
+  await admin.client('KILL', 'USER', 'rotating')
+  const emitted = outcome(transport.publish({ name: 'n', id: '1' }, event('[]')))
+  for (const store of ['inputStore', 'outputStore'] as const)
+    await eventually(() => receiver.errors(store).filter((error) => error instanceof AuthError).length >= 2)
+  await acl('rotating', '>first')
+  await receiver.up('inputStore', 2)
+  await receiver.up('outputStore', 2)
+  expect(await emitted).toBe('resolved')
+  for (const error of receiver.errors()) expect(shown(error)).not.toContain('first')
+  await transport.publish({ name: 'n', id: '2' }, event('[]'))
+  await receiver.arrived('2')
+})
+
+test('a channel that is forbidden rejects that call only, and says which', async () => {
+  await acl('limited', 'reset', 'on', `>${SECRET}`, '+@all', '&se:open:*')
+  const { transport, receiver } = make({ username: 'limited', password: SECRET })
+  const [opened, refused, sent, unsent] = await Promise.all(
+    [
+      transport.subscribe({ name: 'open' }),
+      transport.subscribe({ name: 'closed' }),
+      transport.publish({ name: 'open', id: '1' }, event('[]')),
+      transport.publish({ name: 'closed', id: '1' }, event('["payload"]')),
+    ].map(outcome),
+  )
+  expect([opened, sent]).toEqual(['resolved', 'resolved'])
+  for (const [error, channel] of [[refused, 'se:closed:*'], [unsent, 'se:closed:']] as const) {
+    expect(error).toBeInstanceOf(ForbiddenError)
+    expect(error).toMatchObject({ channel })
+    expect(shown(error)).not.toMatch(/payload|horse/)
+  } // prettier-ignore
+  expect(receiver.losses).toEqual([])
+  // Also while up, and it may be tried again.
+  expect(await outcome(transport.subscribe({ name: 'closed' }))).toBeInstanceOf(ForbiddenError)
+  await acl('limited', '&se:closed:*')
+  await transport.subscribe({ name: 'closed' })
+  expect(receiver.states('outputStore')).toEqual([true])
+})
+
+test('of a batch only the emits of the forbidden name reject', async () => {
+  await acl('halved', 'reset', 'on', `>${SECRET}`, '+@all', '&se:open:*')
+  const { transport } = make({ username: 'halved', password: SECRET })
+  await transport.connect()
+  const settled = await Promise.all(
+    ['open', 'closed', 'open', 'closed'].map((name, i) =>
+      outcome(transport.publish({ name, id: `${i}` }, event('[]'))),
+    ),
+  )
+  expect(settled).toEqual(['resolved', expect.any(ForbiddenError), 'resolved', expect.any(ForbiddenError)])
+  expect(settled[1]).not.toBe(settled[3])
+})
+
+test('a channel taken away while it is subscribed is lost, the others stand again', async () => {
+  await acl('robbed', 'reset', 'on', `>${SECRET}`, '+@all', '&se:a:*', '&se:b:*')
+  const { transport, receiver } = make({ username: 'robbed', password: SECRET })
+  await transport.subscribe({ name: 'a' })
+  await transport.subscribe({ name: 'b' })
+  await acl('robbed', 'resetchannels', '&se:b:*')
+  await receiver.up('outputStore', 2)
+  expect(receiver.losses).toEqual([{ topic: { name: 'a' }, error: expect.any(ForbiddenError) }])
+  const order = receiver.calls.map((call) => (call.type === 'state' ? `${call.store} ${call.up}` : call.type))
+  expect(order.indexOf('lost')).toBeLessThan(order.lastIndexOf('outputStore true'))
+  await transport.publish({ name: 'b', id: '1' }, event('[]'))
+  await receiver.arrived('1')
+  // It is desired no more: another interruption does not bring it up again.
+  await acl('robbed', '&se:a:*')
+  await admin.client('KILL', 'TYPE', 'pubsub')
+  await receiver.up('outputStore', 3)
+  expect(await admin.call('PUBSUB', 'NUMPAT')).toBe(1)
+  expect(receiver.losses).toHaveLength(1)
+})
+
+test('the smallest users of the documentation are enough', async () => {
+  await acl('worker', 'reset', 'on', `>${SECRET}`, 'resetchannels', '-@all', '&se:*', '+publish', '+info')
+  await acl('api', 'reset', 'on', `>${SECRET}`, 'resetchannels', '-@all', '&se:job:*', '+psubscribe', '+punsubscribe', '+ping', '+info') // prettier-ignore
+  const worker = make({ username: 'worker', password: SECRET })
+  const api = make({ username: 'api', password: SECRET, heartbeat: 20 })
+  await api.transport.subscribe({ name: 'job' })
+  await worker.transport.publish({ name: 'job', id: '1' }, event('[]'))
+  await api.receiver.arrived('1')
+  await api.transport.unsubscribe({ name: 'job' })
+  expect([...worker.receiver.errors(), ...api.receiver.errors()]).toEqual([])
+})
+
+test('that PING is forbidden is a sign of life', async () => {
+  await acl('silent', 'reset', 'on', `>${SECRET}`, 'allchannels', '+@all', '-ping')
+  const { transport, receiver } = make({ username: 'silent', password: SECRET, heartbeat: 15 })
+  await transport.subscribe({ name: 'n' })
+  const before = Number(/total_error_replies:(\d+)/.exec(await admin.info('stats'))?.[1])
+  await eventually(async () => Number(/total_error_replies:(\d+)/.exec(await admin.info('stats'))?.[1]) >= before + 3)
+  expect(receiver.states('outputStore')).toEqual([true])
+})
