@@ -1,4 +1,4 @@
-import { existsSync, readFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 
 const root = resolve(__dirname, '../..')
@@ -46,10 +46,8 @@ function wrongWithNpm(verb: string, names: readonly string[]): string | undefine
     return script in scripts ? undefined : `there is no npm script ${script}`
   }
   if (verb === 'install') {
-    const known = [
-      ...['core', 'memory', 'redis'].map((it) => readManifest(`packages/${it}`).name),
-      ...Object.keys(devDependencies),
-    ]
+    const ours = readdirSync(join(root, 'packages')).map((folder) => readManifest(`packages/${folder}`).name)
+    const known = [...ours, ...Object.keys(devDependencies)]
     const unknown = names.filter((name) => !known.includes(name.replace(/(?<=.)@.*$/, '')))
     return unknown.length === 0 ? undefined : `unknown package ${unknown.join(', ')}`
   }

@@ -17,7 +17,7 @@ onEveryTransport(({ connect }) => {
 
   test('an emit right after the wait, in one process, with then and destructuring', async () => {
     const events = connect()
-    const seen = events.on('pi event', 314).then(([a, b, c]) => ({ a, b, c }) as unknown)
+    const seen = events.on('pi event', 314).then(([a, b, c]) => ({ a, b, c }))
     void events.emit('pi event', 314, 'arg1', 1, { type: 'object' })
     expect(await seen).toEqual({ a: 'arg1', b: 1, c: { type: 'object' } })
   })

@@ -53,7 +53,7 @@ export class ServerEvents<C extends Contract<C> = Record<string, any[]>> {
    */
   constructor(transport: Transport, options: ServerEventsOptions<C> = {}) {
     checkTransport(transport)
-    const resolved = resolveOptions(transport, options as ServerEventsOptions<Record<string, unknown>>)
+    const resolved = resolveOptions(transport, options)
     this.#timeout = options.timeout === undefined ? defaultTimeout : checkDuration(options.timeout, 'option timeout')
     this.#transport = transport
     this.#engine = new Engine(transport, resolved)
@@ -118,7 +118,7 @@ export class ServerEvents<C extends Contract<C> = Record<string, any[]>> {
    * `code` and `data`, without its stack and cause. `data` that JSON refuses is left out, which
    * `onerror` tells. Settles as `emit` does.
    */
-  fail<K extends keyof C & string>(name: K, id: EventId, error: unknown): Promise<void> {
+  fail(name: keyof C & string, id: EventId, error: unknown): Promise<void> {
     return this.#sending(() => this.#engine.fail(this.#key(name, id), error))
   }
 
@@ -146,7 +146,7 @@ export class ServerEvents<C extends Contract<C> = Record<string, any[]>> {
   }
 
   /** Removes the kept outcome, so that the same id can be used again. Rejects as `peek` does. */
-  forget<K extends keyof C & string>(name: K, id: EventId): Promise<void> {
+  forget(name: keyof C & string, id: EventId): Promise<void> {
     return this.#asking(() => this.#kept.forget(this.#key(name, id)))
   }
 
@@ -190,7 +190,7 @@ export class ServerEvents<C extends Contract<C> = Record<string, any[]>> {
       this.#closing.shorten(drain)
       return this.#closing.promise
     } catch (error) {
-      return Promise.reject(error as Error)
+      return Promise.reject(error)
     }
   }
 

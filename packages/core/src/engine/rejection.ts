@@ -31,8 +31,7 @@ export function rejectAtCaller(
 /** A rejection that is known at the call, as a promise that counts as handled. */
 export function handledRejection(error: unknown): Promise<never> {
   // What a caller gave as an abort reason is passed on as it is, an Error or not.
-  // eslint-disable-next-line @typescript-eslint/prefer-promise-reject-errors
-  const promise = Promise.reject<never>(error)
+  const promise = Promise.reject(error)
   promise.catch(noop)
   return promise
 }
