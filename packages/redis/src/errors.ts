@@ -11,29 +11,47 @@ export function quoted(text: string): string {
   return JSON.stringify(text.length > 80 ? `${text.slice(0, 77)}...` : text)
 }
 
-/** The code of an answer of the server (`NOPERM`); `undefined` if it is not its answer, but trouble with the connection. */
+/** What is asked of an error; by shape, because Node's own may come from another realm. */
+interface Trouble {
+  readonly name: string
+  readonly message: string
+  readonly code?: unknown
+  readonly command?: { readonly name?: unknown }
+}
+
+function troubleOf(error: unknown): Trouble {
+  const { name, message } = (error ?? {}) as Partial<Trouble>
+  return typeof name === 'string' && typeof message === 'string'
+    ? (error as Trouble)
+    : { name: 'unknown error', message: '' }
+}
+
+/**
+ * The code of an answer of the server (`NOPERM`); `undefined` if it is not its answer, but trouble
+ * with the connection.
+ */
 export function replyCode(error: unknown): string | undefined {
-  if (!(error instanceof Error) || error.name !== 'ReplyError') return undefined
-  if (/^ERR unknown command/i.test(error.message)) return 'UNKNOWN'
-  if (/^ERR (invalid password|AUTH|Client sent AUTH)/i.test(error.message)) return 'WRONGPASS'
-  return /^[A-Z]+/.exec(error.message)?.[0] ?? 'ERR'
+  const { name, message } = troubleOf(error)
+  if (name !== 'ReplyError') return undefined
+  if (/^ERR unknown command/i.test(message)) return 'UNKNOWN'
+  if (/^ERR (invalid password|AUTH|Client sent AUTH)/i.test(message)) return 'WRONGPASS'
+  return /^[A-Z]+/.exec(message)?.[0] ?? 'ERR'
 }
 
 /** What went wrong with a connection, in a word or two that cannot hold a secret. */
 export function reason(error: unknown): string {
   const reply = replyCode(error)
   if (reply !== undefined) return reply
-  if (!(error instanceof Error)) return 'unknown error'
-  const { code } = error as { code?: unknown }
+  const { name, message, code } = troubleOf(error)
   if (typeof code === 'string' && /^[A-Z][A-Z0-9_]*$/.test(code)) return code
-  if (error.message.startsWith('All sentinels are unreachable')) return 'no sentinel knows a master that can be reached'
-  return /^\w+$/.test(error.name) ? error.name : 'unknown error'
+  if (message.startsWith('All sentinels are unreachable')) return 'no sentinel knows a master that can be reached'
+  return /^\w+$/.test(name) ? name : 'unknown error'
 }
 
 /** Credentials that the server refuses, or that are missing. While connecting, also a user who may not even log in. */
 export function authRefusal(error: unknown, place: string): AuthError | undefined {
   const code = replyCode(error)
-  const command = (error as { command?: { name?: unknown } } | undefined)?.command?.name
+  const command = troubleOf(error).command?.name
   const refused =
     code === 'WRONGPASS' || code === 'NOAUTH' || (code === 'NOPERM' && (command === 'auth' || command === 'hello'))
   return refused ? new AuthError(`redis at ${place} refused the credentials (${code})`) : undefined

@@ -1,5 +1,6 @@
 import { performance } from 'node:perf_hooks'
 import type { Client } from './client'
+import { replyCode } from './errors'
 import { Timer } from './timer'
 
 /**
@@ -56,7 +57,7 @@ export class Heartbeat {
     }
     client.ping().then(answered, (error: unknown) => {
       // That PING is forbidden is an answer too.
-      if ((error as Error | undefined)?.name === 'ReplyError') answered()
+      if (replyCode(error) !== undefined) answered()
     })
   }
 }
