@@ -5,6 +5,8 @@ import { fromConnection } from './from-transport'
 
 /** Emits that are outstanding when the drain has ended get at most this long, in ms. */
 const outstandingEmits = 5000
+/** What a transport answers as it closes comes through its async functions: this many reactions later at most. */
+const lastAnswers = 32
 
 /** Closes an instance: drain, then what is being sent, then all stops. */
 export class Closing {
@@ -52,6 +54,7 @@ export class Closing {
     } catch (error) {
       engine.reports.error('outputStore', fromConnection(error))
     }
+    for (let turn = 0; turn < lastAnswers && engine.outbox.size > 0; turn++) await Promise.resolve()
     engine.outbox.close(
       () => new UncertainError('the transport closed without saying what became of this emit: it may have been sent'),
     )

@@ -306,5 +306,7 @@ export class Engine implements Receiver {
     this.topics.close(closed())
     this.#deadlines.close()
     this.#recall?.close()
+    this.stores.inputStore.close()
+    this.stores.outputStore.close()
   }
 }

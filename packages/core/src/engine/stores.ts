@@ -41,6 +41,11 @@ export class StoreHealth {
     if (this.#gaps.length > rememberedGaps) this.#gaps.shift()
   }
 
+  /** The end, which is no interruption. */
+  close(): void {
+    this.#state = 'down'
+  }
+
   /** Whole ms without a connection between two times. */
   missing(from: number, to: number): number {
     let sum = 0
