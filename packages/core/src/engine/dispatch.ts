@@ -35,9 +35,11 @@ export class Dispatch {
     })
   }
 
-  toListeners(key: EventKey, message: Message, listeners: Iterable<Listener>): void {
+  toListeners(key: EventKey, message: Message, listeners: ReadonlySet<Listener>): void {
     this.#reading(key, () => {
       for (const listener of [...listeners]) {
+        // One before it may have ended this one's listening.
+        if (!listeners.has(listener)) continue
         this.#messages.checkSize(key, message)
         const args = this.#messages.args(key, message)
         guard(
