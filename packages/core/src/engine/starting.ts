@@ -24,7 +24,10 @@ export class Starting {
       this.#connected = undefined
       throw error
     })
-    return this.#connected
+    // A fresh error for each caller, since its stack is to name that one's line.
+    return this.#connected.catch((error: unknown) => {
+      throw fromTransport(error)
+    })
   }
 
   standing(subscription: Subscription): Promise<void> {
