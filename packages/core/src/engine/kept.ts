@@ -1,7 +1,7 @@
 import type { Args } from '../contract'
 import { RemoteError, UnsupportedError } from '../errors'
 import type { EventKey, Keeper } from '../transport'
-import { fromTransport } from './from-transport'
+import { fromConnection, fromTransport } from './from-transport'
 import { isMessage, type Messages } from './messages'
 
 /** Reads and removes kept outcomes without waiting for events. */
@@ -15,27 +15,28 @@ export class Kept {
   }
 
   async peek(key: EventKey): Promise<Args | undefined> {
-    const answers = await this.#use((keeper) => keeper.recall([key]))
+    // Reading leaves nothing uncertain: whatever failed, there was no answer.
+    const answers = await this.#use((keeper) => keeper.recall([key]), fromConnection)
     const [answer] = answers
     if (answers.length === 1 && answer === undefined) return undefined
-    if (!isMessage(answer)) throw fromTransport(answer)
+    if (!isMessage(answer)) throw fromConnection(answer)
     this.#messages.checkSize(key, answer)
     if (answer.kind === 'failure') throw new RemoteError(this.#messages.remoteFailure(key, answer))
     return this.#messages.args(key, answer)
   }
 
   async forget(key: EventKey): Promise<void> {
-    await this.#use((keeper) => keeper.forget(key))
+    await this.#use((keeper) => keeper.forget(key), fromTransport)
   }
 
-  async #use<T>(ask: (keeper: Keeper) => Promise<T>): Promise<T> {
+  async #use<T>(ask: (keeper: Keeper) => Promise<T>, wrap: (error: unknown) => Error): Promise<T> {
     if (this.#keeper === undefined) {
       throw new UnsupportedError('peek and forget need a transport that keeps outcomes, and this one has no keeper')
     }
     try {
       return await ask(this.#keeper)
     } catch (error) {
-      throw fromTransport(error)
+      throw wrap(error)
     }
   }
 }
