@@ -1,4 +1,5 @@
 export { aptInstall } from './apt'
+export { findOnPath } from './find-on-path'
 export { eventually } from './eventually'
 export { startProxy } from './fault-proxy'
 export type { Direction, FaultProxy, Filter } from './fault-proxy'

@@ -2,6 +2,8 @@ import { draw, head } from './chart.js'
 
 const $ = (selector) => document.querySelector(selector)
 const number = (value) => value.toLocaleString('en')
+/** How many answers the page keeps. */
+const listed = 100
 const waits = []
 let pending = 0
 
@@ -62,6 +64,8 @@ function addItem(below) {
   const meta = make('p', 'meta', 'asked just now')
   item.append(badge, text, meta)
   $('#list').prepend(item)
+  $('#list').scrollTop = 0
+  $('#list').children[listed]?.remove()
   return {
     tick(ms) {
       meta.textContent = `waiting for ${(ms / 1_000).toFixed(1)} s`

@@ -7,8 +7,8 @@ const heads = {
   late: 'M-4-4H4V4H-4Z',
 }
 
-/** From a ms to ten seconds: the quick waits and the slow ones differ a thousandfold. */
-const decades = 4
+/** In ms; from 1, logarithmically: the quick waits and the slow ones differ a thousandfold. */
+const highest = 5_000
 const ticks = [
   [10, '10 ms'],
   [100, '100 ms'],
@@ -35,7 +35,7 @@ export function head(outcome, x, y) {
 export function draw(svg, waits) {
   const { clientWidth: width, clientHeight: height } = svg
   const floor = height - bottom
-  const level = (ms) => floor - (Math.min(Math.log10(Math.max(ms, 1)), decades) / decades) * (floor - top)
+  const level = (ms) => floor - ((floor - top) * Math.log(Math.min(Math.max(ms, 1), highest))) / Math.log(highest)
   const recent = waits.slice(-shown)
   const step = (width - left - right) / shown
 
