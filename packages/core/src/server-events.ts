@@ -51,7 +51,8 @@ export class ServerEvents<C extends Contract<C> = Record<string, any[]>> {
    * @throws InvalidArgumentError for a bad or unknown option, UnsupportedError for `keep` on a
    * transport without a keeper.
    */
-  constructor(transport: Transport, options: ServerEventsOptions<C> = {}) {
+  // Without NoInfer, names in `listen` or `keep` would become the only ones that `on` and `emit` take.
+  constructor(transport: Transport, options: ServerEventsOptions<NoInfer<C>> = {}) {
     checkTransport(transport)
     const resolved = resolveOptions(transport, options)
     this.#timeout = options.timeout === undefined ? defaultTimeout : checkDuration(options.timeout, 'option timeout')

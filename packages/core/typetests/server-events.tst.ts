@@ -13,6 +13,14 @@ describe('without a contract', () => {
     expect(events.on('pi event', 314)).type.toBe<Promise<any[]>>()
   })
 
+  test('names among the options are no contract', () => {
+    const listening = new ServerEvents(transport, { listen: ['report'], keep: 60_000 })
+    expect(listening.emit).type.toBeCallableWith('ping', 1)
+    const keeping = new ServerEvents(transport, { keep: { report: 60_000 } })
+    expect(keeping.emit).type.toBeCallableWith('ping', 1)
+    expect(keeping.on('report', 1)).type.toBe<Promise<any[]>>()
+  })
+
   test('a name is a string', () => {
     expect(events.on).type.not.toBeCallableWith(314, 'pi event')
     expect(events.emit).type.not.toBeCallableWith(314, 'pi event')
