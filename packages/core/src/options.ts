@@ -57,7 +57,6 @@ export function resolveOptions(
   transport: Transport,
   options: ServerEventsOptions<Record<string, unknown>>,
 ): EngineOptions {
-  const { keep, listen = [], codec = jsonCodec, maxPayload, maxPending, initTimeout, backstop, headers } = options
   refuseUnknown(options, [
     'timeout',
     'keep',
@@ -69,6 +68,7 @@ export function resolveOptions(
     'backstop',
     'headers',
   ])
+  const { keep, listen = [], codec = jsonCodec, maxPayload, maxPending, initTimeout, backstop, headers } = options
   if (!Array.isArray(listen)) throw new InvalidArgumentError('option listen must be an array of event names')
   if (!isCodec(codec)) throw new InvalidArgumentError('option codec must have the functions encode and decode')
   if (headers !== undefined && typeof headers !== 'function') {
