@@ -17,6 +17,9 @@ export interface Client {
   on(event: string, listener: (...args: never[]) => void): unknown
   connect?(): Promise<void>
   publish(channel: string, message: string): Promise<unknown>
+  set(key: string, value: string, unit: 'PX', ms: number): Promise<unknown>
+  get(key: string): Promise<string | null>
+  del(key: string): Promise<unknown>
   psubscribe(...patterns: string[]): Promise<unknown>
   punsubscribe(...patterns: string[]): Promise<unknown>
   ping(): Promise<unknown>

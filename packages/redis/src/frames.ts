@@ -1,10 +1,11 @@
 import type { Emit } from './outbox'
 import { joinLines } from './wire'
 
-/** One PUBLISH, and the emits that it carries. */
+/** One PUBLISH, and the emits that it carries; or one removal. */
 export interface Frame {
   readonly channel: string
-  readonly payload: string
+  /** `undefined` for a removal: the channel is then a key. */
+  readonly payload: string | undefined
   readonly emits: readonly Emit[]
 }
 
@@ -22,9 +23,10 @@ export function framesOf(emits: readonly Emit[], batch: boolean): Frame[] {
   const open = new Map<string, Draft>()
   for (const emit of emits) {
     const { name } = emit.key
-    const bytes = Buffer.byteLength(emit.text) + 1
+    const alone = emit.event === undefined || emit.event.alone
+    const bytes = emit.event === undefined ? 0 : Buffer.byteLength(emit.event.text) + 1
     const draft = open.get(name)
-    if (draft && !emit.alone && draft.more.length < MAX_EVENTS - 1 && draft.bytes + bytes <= MAX_BYTES) {
+    if (draft && !alone && draft.more.length < MAX_EVENTS - 1 && draft.bytes + bytes <= MAX_BYTES) {
       draft.more.push(emit)
       draft.bytes += bytes
       continue
@@ -32,7 +34,7 @@ export function framesOf(emits: readonly Emit[], batch: boolean): Frame[] {
     const next: Draft = { first: emit, more: [], bytes }
     drafts.push(next)
     // What comes after a lone one must not overtake it in an earlier frame.
-    if (emit.alone) open.delete(name)
+    if (alone) open.delete(name)
     else open.set(name, next)
   }
   return drafts.map(({ first, more }) => frameOf(first, more))
@@ -46,6 +48,8 @@ interface Draft {
 
 function frameOf(first: Emit, more: readonly Emit[] = []): Frame {
   const emits = [first, ...more]
-  const payload = first.alone ? first.text : joinLines(emits.map(({ text }) => text))
-  return { channel: first.channel, payload, emits }
+  const { event } = first
+  if (event === undefined) return { channel: first.removes ?? '', payload: undefined, emits }
+  const payload = event.alone ? event.text : joinLines(emits.map((emit) => emit.event?.text ?? ''))
+  return { channel: event.channel, payload, emits }
 }

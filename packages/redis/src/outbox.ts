@@ -1,18 +1,34 @@
 import { performance } from 'node:perf_hooks'
 import type { EventKey } from 'server-events'
 import type { Encoded } from './dialect'
+import type { Kept } from './kept'
 import type { Connection } from './link'
 import { Timer } from './timer'
 
-/** An emit that has not settled. */
-export interface Emit extends Encoded {
+/** What is to be done: an event is published, stored before if it is kept; or a kept one is removed. */
+export interface Order {
+  readonly event?: Encoded
+  readonly kept?: Kept
+  readonly removes?: string
+}
+
+/** An emit, or the removal of a kept outcome, that has not settled. */
+export interface Emit {
   readonly key: EventKey
+  /** What is published; `undefined` for a removal. */
+  readonly event: Encoded | undefined
+  /** What is stored before it is published. */
+  readonly kept: Kept | undefined
+  /** The key that is removed. */
+  readonly removes: string | undefined
   readonly due: number
   readonly resolve: () => void
   readonly reject: (error: Error) => void
   /** Where it was written last; `undefined` if nowhere yet. */
   writtenOn: Connection | undefined
   writtenAt: number
+  /** Why the server did not store it, on this connection. */
+  notStored: string | undefined
 }
 
 /**
@@ -32,10 +48,20 @@ export class Outbox {
     return this.emits.size
   }
 
-  add(key: EventKey, encoded: Encoded, resolve: () => void, reject: (error: Error) => void): Emit {
-    const { channel, text, alone } = encoded
-    const due = performance.now() + this.timeout
-    const emit: Emit = { channel, text, alone, key, due, resolve, reject, writtenOn: undefined, writtenAt: 0 }
+  add(key: EventKey, order: Order, resolve: () => void, reject: (error: Error) => void): Emit {
+    const { event, kept, removes } = order
+    const emit: Emit = {
+      key,
+      event,
+      kept,
+      removes,
+      due: performance.now() + this.timeout,
+      resolve,
+      reject,
+      writtenOn: undefined,
+      writtenAt: 0,
+      notStored: undefined,
+    }
     if (!this.timer.armed) this.timer.arm(this.timeout, true)
     else if (this.emits.size === 0) this.timer.hold(true)
     this.emits.add(emit)

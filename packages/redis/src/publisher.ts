@@ -1,15 +1,19 @@
 import { performance } from 'node:perf_hooks'
-import { AuthError, ClosedError, ConnectionError, UncertainError } from 'server-events'
+import { AuthError, ClosedError, ConnectionError, NotKeptError, UncertainError } from 'server-events'
 import type { EventKey, Message, Receiver, ServerEventsError } from 'server-events'
 import type { Dialect } from './dialect'
 import { quoted, refusal, replyCode } from './errors'
 import { framesOf } from './frames'
 import type { Frame } from './frames'
+import { keptOf, keyOf } from './kept'
+import type { Kept } from './kept'
 import { Link } from './link'
 import type { Connection, Side } from './link'
+import { Lookups } from './lookups'
+import type { Found } from './lookups'
 import type { Settings } from './options'
 import { Outbox } from './outbox'
-import type { Emit } from './outbox'
+import type { Emit, Order } from './outbox'
 import type { Dial } from './source'
 
 // Taken at load: fake timers replace it later.
@@ -24,6 +28,7 @@ interface Connecting {
 export class Publisher implements Side {
   private readonly link: Link
   private readonly outbox: Outbox
+  private readonly lookups: Lookups
   private connection: Connection | undefined
   /** Emitted in this tick, while there is a connection. */
   private fresh: Emit[] = []
@@ -47,6 +52,13 @@ export class Publisher implements Side {
   ) {
     this.link = new Link('publish', dial, settings.connectTimeout, this)
     this.outbox = new Outbox(settings.publishTimeout, (emits) => this.expired(emits))
+    this.lookups = new Lookups(
+      settings.publishTimeout,
+      () => this.heard(),
+      (connection, writtenAt) => {
+        if (this.isSilence(connection, writtenAt)) this.dropSilent(connection, 'GET')
+      },
+    )
   }
 
   connect(): Promise<void> {
@@ -59,10 +71,35 @@ export class Publisher implements Side {
   }
 
   publish(key: EventKey, message: Message): Promise<void> {
+    return this.send(key, () => ({ event: this.dialect.encode(key, message) }))
+  }
+
+  /** Stores it for so many ms, then publishes it. */
+  keep(key: EventKey, message: Message, ms: number): Promise<void> {
+    return this.send(key, () => ({
+      event: this.dialect.encode(key, message),
+      kept: keptOf(this.settings.prefix, key, message, ms),
+    }))
+  }
+
+  /** Removes what is kept, in order with what is emitted of the name. */
+  forget(key: EventKey): Promise<void> {
+    return this.send(key, () => ({ removes: keyOf(this.settings.prefix, key) }))
+  }
+
+  /** Reads keys; without a connection, and none about to be, it answers Errors at once. Never rejects. */
+  async lookup(keys: readonly string[]): Promise<Found[]> {
+    if (this.closed) return keys.map(() => closedError())
+    const found = this.lookups.get(keys)
+    if (!this.connection) this.link.open()
+    return found
+  }
+
+  private send(key: EventKey, order: () => Order): Promise<void> {
     if (this.closed) return Promise.reject(closedError())
     if (!this.connection && this.outbox.size >= this.settings.maxQueued) return Promise.reject(this.full())
     return new Promise((resolve, reject) => {
-      const emit = this.outbox.add(key, this.dialect.encode(key, message), resolve, reject)
+      const emit = this.outbox.add(key, order(), resolve, reject)
       if (!this.connection) {
         this.link.open()
         return
@@ -76,6 +113,7 @@ export class Publisher implements Side {
     this.closed = true
     this.connection = undefined
     this.fresh = []
+    this.lookups.idle()
     for (const { reject } of this.takeConnecting()) reject(closedError())
     for (const emit of this.outbox.takeAll())
       emit.reject(emit.writtenOn ? uncertain(emit.key, 'before this transport was closed') : closedError())
@@ -83,7 +121,7 @@ export class Publisher implements Side {
   }
 
   needed(): boolean {
-    return this.connecting.length > 0 || this.outbox.size > 0
+    return this.connecting.length > 0 || this.outbox.size > 0 || this.lookups.size > 0
   }
 
   up(connection: Connection): void {
@@ -91,6 +129,7 @@ export class Publisher implements Side {
     this.heardAt = performance.now()
     // Before anyone is told: what is emitted then comes after what is waiting.
     this.write(this.outbox.all())
+    this.lookups.up(connection)
     this.receiver.state('inputStore', true)
     for (const { resolve } of this.takeConnecting()) resolve()
   }
@@ -98,14 +137,17 @@ export class Publisher implements Side {
   down(cause: ServerEventsError): void {
     this.connection = undefined
     this.fresh = []
+    this.lookups.down()
     this.receiver.state('inputStore', false, cause)
   }
 
   failed(error: ServerEventsError): void {
+    this.lookups.down()
     this.receiver.error('inputStore', error)
   }
 
   refused({ message }: AuthError): void {
+    this.lookups.idle()
     for (const { reject } of this.takeConnecting()) reject(new AuthError(message))
     for (const emit of this.outbox.takeAll()) emit.reject(new AuthError(message))
   }
@@ -115,45 +157,77 @@ export class Publisher implements Side {
     if (!connection) return
     const frames = framesOf(emits, this.settings.batch)
     // One system call for all; for a lone frame it would only cost.
-    const stream = frames.length > 1 ? connection.client.stream : undefined
+    const lone = frames.length === 1 && frames[0]?.emits.length === 1 && frames[0].emits[0]?.kept === undefined
+    const stream = lone ? undefined : connection.client.stream
     stream?.cork()
-    for (const frame of frames) this.send(connection, frame)
+    for (const frame of frames) this.transmit(connection, frame)
     stream?.uncork()
   }
 
-  private send(connection: Connection, frame: Frame): void {
+  private transmit(connection: Connection, frame: Frame): void {
     const now = performance.now()
     for (const emit of frame.emits) {
       emit.writtenOn = connection
       emit.writtenAt = now
+      if (emit.kept) this.store(connection, emit, emit.kept)
     }
-    connection.client.publish(frame.channel, frame.payload).then(
+    const { client } = connection
+    const { channel, payload } = frame
+    const answer = payload === undefined ? client.del(channel) : client.publish(channel, payload)
+    answer.then(
       () => {
         if (this.connection !== connection) return
-        this.heardAt = performance.now()
-        for (const emit of frame.emits) if (this.outbox.take(emit)) emit.resolve()
+        this.heard()
+        this.accepted(connection, frame)
       },
       (error: unknown) => {
         if (this.connection !== connection) return
         const code = replyCode(error)
         // Not an answer: the connection is ending, and what it owes will be sent again.
         if (code === undefined) return
-        this.heardAt = performance.now()
+        this.heard()
         this.refusedBy(connection, frame, code)
       },
     )
   }
 
-  private refusedBy(connection: Connection, frame: Frame, code: string): void {
-    const refuse = (): ServerEventsError => refusal(code, 'PUBLISH', frame.channel, connection.place)
-    for (const emit of frame.emits) if (this.outbox.take(emit)) emit.reject(refuse())
+  /** Written before its PUBLISH, and answered before it. */
+  private store(connection: Connection, emit: Emit, { key, value, ms }: Kept): void {
+    emit.notStored = undefined
+    connection.client.set(key, value, 'PX', ms).catch((error: unknown) => {
+      if (this.connection === connection) emit.notStored = replyCode(error)
+    })
+  }
+
+  private accepted(connection: Connection, { emits }: Frame): void {
+    for (const emit of emits) {
+      if (!this.outbox.take(emit)) continue
+      if (emit.notStored === undefined) emit.resolve()
+      else emit.reject(notKept(emit, connection.place))
+    }
+    if (emits.some(({ notStored }) => notStored === 'READONLY')) this.leaveReplica(connection)
+  }
+
+  private refusedBy(connection: Connection, { channel, payload, emits }: Frame, code: string): void {
+    const command = payload === undefined ? 'DEL' : 'PUBLISH'
+    const refuse = (): ServerEventsError => refusal(code, command, channel, connection.place)
+    for (const emit of emits) if (this.outbox.take(emit)) emit.reject(refuse())
     const error = refuse()
     if (error instanceof AuthError) this.link.drop(connection, error)
+    else if (code === 'READONLY') this.leaveReplica(connection)
+  }
+
+  /** What is published on a replica reaches its own subscribers only. */
+  private leaveReplica(connection: Connection): void {
+    this.link.drop(
+      connection,
+      new ConnectionError(`redis at ${connection.place} is a read-only replica: the connection is replaced`),
+    )
   }
 
   private expired(emits: readonly Emit[]): void {
     const { publishTimeout } = this.settings
-    const silent = emits.some((emit) => this.isSilence(emit))
+    const silent = emits.some(({ writtenOn, writtenAt }) => writtenOn && this.isSilence(writtenOn, writtenAt))
     for (const emit of emits) {
       emit.reject(
         emit.writtenOn
@@ -164,25 +238,32 @@ export class Publisher implements Side {
             ),
       )
     }
-    if (silent && this.connection)
-      this.link.drop(
-        this.connection,
-        new ConnectionError(
-          `redis at ${this.connection.place} did not answer PUBLISH within ${publishTimeout} ms: the connection is replaced`,
-        ),
-      )
+    if (silent && this.connection) this.dropSilent(this.connection, 'PUBLISH')
+  }
+
+  private heard(): void {
+    this.heardAt = performance.now()
+  }
+
+  private dropSilent(connection: Connection, command: string): void {
+    this.link.drop(
+      connection,
+      new ConnectionError(
+        `redis at ${connection.place} did not answer ${command} within ${this.settings.publishTimeout} ms: ` +
+          'the connection is replaced',
+      ),
+    )
   }
 
   /**
    * Whether this deadline speaks against the connection. One that was just made must not pay for
    * what its predecessor did not answer: without this, one frozen peer makes many interruptions.
    */
-  private isSilence(emit: Emit): boolean {
+  private isSilence(connection: Connection, writtenAt: number): boolean {
     return (
-      this.connection !== undefined &&
-      emit.writtenOn === this.connection &&
-      performance.now() - emit.writtenAt >= this.settings.publishTimeout / 2 &&
-      this.heardAt <= emit.writtenAt
+      this.connection === connection &&
+      performance.now() - writtenAt >= this.settings.publishTimeout / 2 &&
+      this.heardAt <= writtenAt
     )
   }
 
@@ -197,6 +278,12 @@ export class Publisher implements Side {
     this.connecting = []
     return all
   }
+}
+
+function notKept({ key: { name, id }, notStored }: Emit, place: string): NotKeptError {
+  return new NotKeptError(
+    `event ${quoted(name)} with id ${quoted(id)} was published, but redis at ${place} did not store it (${String(notStored)})`,
+  )
 }
 
 function closedError(): ClosedError {

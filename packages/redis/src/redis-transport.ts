@@ -1,13 +1,20 @@
 import type { RedisOptions } from 'ioredis'
 import { InvalidArgumentError } from 'server-events'
-import type { EventKey, Message, Receiver, Topic, Transport } from 'server-events'
+import type { EventKey, Keeper, Message, Receiver, Topic, Transport } from 'server-events'
 import type { RedisClient } from './client'
 import { dialectOf } from './dialect'
 import type { RedisTransportOptions, Settings } from './options'
 import { Publisher } from './publisher'
+import { Recaller } from './recaller'
 import { openSource } from './source'
 import type { Dial, RedisClientFactory } from './source'
 import { Subscriber } from './subscriber'
+
+interface Sides {
+  readonly publisher: Publisher
+  readonly subscriber: Subscriber
+  readonly recaller: Recaller
+}
 
 /**
  * Redis pub/sub through ioredis 5.11 or 6: a single server, Valkey, or the master that Sentinels
@@ -15,9 +22,14 @@ import { Subscriber } from './subscriber'
  */
 export class RedisTransport implements Transport {
   readonly routing = 'name'
+  readonly keeper: Keeper = {
+    publish: (key, message, keepMs) => this.attached.publisher.keep(key, message, keepMs),
+    recall: (keys) => this.attached.recaller.recall(keys),
+    forget: (key) => this.attached.publisher.forget(key),
+  }
   private readonly dial: Dial
   private readonly settings: Settings
-  private sides: { readonly publisher: Publisher; readonly subscriber: Subscriber } | undefined
+  private sides: Sides | undefined
   private closing: Promise<void> | undefined
 
   /**
@@ -48,9 +60,11 @@ export class RedisTransport implements Transport {
     if (this.sides) throw new InvalidArgumentError('this RedisTransport serves another ServerEvents: make a new one')
     const { dial, settings } = this
     const dialect = dialectOf(settings)
+    const publisher = new Publisher(dial, settings, dialect, receiver)
     this.sides = {
-      publisher: new Publisher(dial, settings, dialect, receiver),
+      publisher,
       subscriber: new Subscriber(dial, settings, dialect, receiver),
+      recaller: new Recaller(publisher, settings.prefix, receiver),
     }
   }
 
@@ -81,7 +95,7 @@ export class RedisTransport implements Transport {
     await Promise.all([publisher.close(), subscriber.close()])
   }
 
-  private get attached(): { readonly publisher: Publisher; readonly subscriber: Subscriber } {
+  private get attached(): Sides {
     if (!this.sides) throw new InvalidArgumentError('attach a receiver first: give the transport to a ServerEvents')
     return this.sides
   }

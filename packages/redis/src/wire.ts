@@ -91,6 +91,16 @@ export function readFrame(name: string, suffix: string, frame: string, receiver:
   if (garbage) receiver.error('outputStore', unreadable(name))
 }
 
+/** The message of a frame that holds nothing else, of this id; `undefined` for anything else. Never throws. */
+export function readLoneFrame(id: string, frame: string): Message | undefined {
+  const start = VERSION.length + 1
+  const tab = frame.indexOf('\t')
+  const second = frame.indexOf('\t', tab + 1)
+  if (!frame.startsWith(`${VERSION}\n`) || frame.indexOf('\n', start) >= 0 || tab < 0 || second < 0) return undefined
+  if (decodeName(frame.slice(start + 1, tab)) !== id) return undefined
+  return messageOf(frame[start] ?? '', frame.slice(tab + 1, second), frame.slice(second + 1))
+}
+
 function readLine(
   name: string,
   suffix: string,

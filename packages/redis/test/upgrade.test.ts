@@ -146,8 +146,8 @@ test('a fleet is upgraded process by process, in two steps, and no wait is lost 
     const receiver: Receiver = {
       wants: ({ id }) => waits.has(id),
       deliver: ({ id }, { body }) => waits.get(id)?.(JSON.parse(body as string)),
-      state() {},
-      lost() {},
+      state: () => undefined,
+      lost: () => undefined,
       error(_, error) {
         throw error
       },
