@@ -1,1 +1,2 @@
-export {}
+export { transportConformance } from './transport-conformance'
+export type { ConformanceHub, ConformanceOptions, Register } from './options'
