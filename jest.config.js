@@ -12,7 +12,7 @@ module.exports = {
   },
   moduleNameMapper: {
     '^server-events$': '<rootDir>/packages/core/src/index.ts',
-    '^@server-events/(conformance|memory|redis)$': '<rootDir>/packages/$1/src/index.ts',
+    '^@server-events/(conformance|memory|nats|redis)$': '<rootDir>/packages/$1/src/index.ts',
     '^@server-events/testing$': '<rootDir>/testing/src/index.ts',
     ...ioredis,
   },

@@ -1,0 +1,111 @@
+import { AuthError, ConnectionError, ForbiddenError, UncertainError, UnsupportedError } from 'server-events'
+import type { EventKey, ServerEventsError } from 'server-events'
+
+/*
+ * What the client throws ends here: its messages repeat what servers and peers say. Nothing of it
+ * goes on but a code, a class or a subject. Classes are told by their names, because a process may
+ * hold several copies of the client.
+ */
+
+/** A name or id in a message: readable, on one line, and never long. */
+export function quoted(text: string): string {
+  return JSON.stringify(text.length > 80 ? `${text.slice(0, 77)}...` : text)
+}
+
+/** Which event a message is about. */
+export function eventOf({ name, id }: EventKey): string {
+  return `event ${quoted(name)} with id ${quoted(id)}`
+}
+
+/** The error and its causes. */
+function* chainOf(error: unknown): Generator<Error> {
+  for (let depth = 0; error instanceof Error && depth < 5; depth++, error = error.cause) yield error
+}
+
+function find(error: unknown, name: string): Error | undefined {
+  for (const one of chainOf(error)) if (one.name === name) return one
+  return undefined
+}
+
+/** What the server itself says on its way to closing a connection, as far as it is known to be harmless. */
+const KNOWN = /^(slow consumer|stale connection|maximum (account active )?connections exceeded|authentication timeout)/i
+
+/** What went wrong with a connection, in a word or two that cannot hold a secret. */
+export function reason(error: unknown): string {
+  for (const one of chainOf(error)) {
+    const { code } = one as { code?: unknown }
+    if (typeof code === 'string' && /^[A-Z][A-Z0-9_]*$/.test(code)) return code
+    const known = KNOWN.exec(one.message)?.[0]
+    if (known !== undefined) return known.toLowerCase()
+  }
+  if (find(error, 'TimeoutError')) return 'no answer in time'
+  if (error instanceof Error && error.message.includes('undefined error')) return 'closed by the server'
+  return error instanceof Error && /^\w+$/.test(error.name) ? error.name : 'unknown error'
+}
+
+/** Credentials that the server refuses, that are missing, or whose time is up. */
+export function authRefusal(error: unknown, place: string): AuthError | undefined {
+  const refused = find(error, 'AuthorizationError') ?? find(error, 'UserAuthenticationExpiredError')
+  if (!refused || /timeout/i.test(refused.message)) return undefined
+  const what = /expired/i.test(refused.message) ? 'they have expired' : 'authorization violation'
+  return new AuthError(`nats at ${place} refused the credentials (${what})`)
+}
+
+/** An operation that the server's permissions forbid. */
+export interface Violation {
+  readonly operation: 'publish' | 'subscription'
+  readonly subject: string
+}
+
+export function violationOf(error: unknown): Violation | undefined {
+  const violation = find(error, 'PermissionViolationError') as Partial<Violation> | undefined
+  if (!violation) return undefined
+  const { operation = 'publish', subject = '' } = violation
+  return { operation, subject }
+}
+
+export function forbidden({ operation, subject }: Violation, place: string): ForbiddenError {
+  const what = operation === 'publish' ? 'publishing to' : 'subscribing to'
+  return new ForbiddenError(`nats at ${place} forbids ${what} ${quoted(subject)}`, { channel: subject })
+}
+
+export function failedAt(place: string, what: string): ConnectionError {
+  return new ConnectionError(`no connection to nats at ${place}: ${what}`)
+}
+
+export function uncertain(key: EventKey, when: string): UncertainError {
+  return new UncertainError(`${eventOf(key)} was not acknowledged ${when}: it may have been delivered, or may be yet`)
+}
+
+/** A number of JetStream's own for what went wrong; `undefined` if it is not its answer. */
+export function jetStreamCode(error: unknown): number | undefined {
+  const { code } = (find(error, 'JetStreamApiError') ?? find(error, 'StreamNotFoundError') ?? {}) as { code?: unknown }
+  return typeof code === 'number' ? code : undefined
+}
+
+const NOT_ENABLED = 10076
+const NOT_ENABLED_FOR_ACCOUNT = 10039
+
+/** JetStream is not there: nobody answers for it, or it says that this account has none. */
+export function hasNoJetStream(error: unknown): boolean {
+  const code = jetStreamCode(error)
+  return find(error, 'JetStreamNotEnabled') !== undefined || code === NOT_ENABLED || code === NOT_ENABLED_FOR_ACCOUNT
+}
+
+export function noJetStream(error: unknown, place: string): UnsupportedError {
+  const whose = jetStreamCode(error) === NOT_ENABLED_FOR_ACCOUNT ? 'this account of nats' : 'nats'
+  return new UnsupportedError(
+    `JetStream is not enabled for ${whose} at ${place}, and outcomes are kept in it: ` +
+      'enable it, or set option bucket to false and do without keep',
+  )
+}
+
+/** What the store did with a request. */
+export function storeError(error: unknown, what: string, place: string): ServerEventsError {
+  if (hasNoJetStream(error)) return noJetStream(error, place)
+  const violation = violationOf(error)
+  if (violation) return forbidden(violation, place)
+  const code = jetStreamCode(error)
+  if (code !== undefined) return new ConnectionError(`nats at ${place} refused to ${what} (JetStream error ${code})`)
+  return new ConnectionError(`nats at ${place} did not ${what}: ${reason(error)}`)
+}
