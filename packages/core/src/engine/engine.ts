@@ -1,10 +1,10 @@
 import type { Args } from '../contract'
+import type { ServerEventsError } from '../errors'
 import {
   ClosedError,
   ConnectionError,
   RemoteError,
   SerializationError,
-  ServerEventsError,
   TimeoutError,
   TooManyWaitsError,
 } from '../errors'
@@ -107,7 +107,7 @@ export class Engine implements Receiver {
     const subscription = this.topics.of(entry, id)
     subscription.acquire()
     if (subscription.state === 'standing' && this.stores.outputStore.state !== 'down') this.#confirm(wait)
-    if (recalls) this.#recall?.guardBy(() => this.#keptWaits())
+    if (recalls) this.#recall.guardBy(() => this.#keptWaits())
     return wait.promise
   }
 
