@@ -51,7 +51,7 @@ describe('the constructor', () => {
 
   test.each(['maxPayload', 'maxPending'])('refuses %s that is no positive integer', (option) => {
     for (const [, wrong] of [...badDurations, ['1.5', 1.5]]) {
-      expect(construct({ [option as string]: wrong })).toThrow(invalid(option))
+      expect(construct({ [option]: wrong })).toThrow(invalid(option))
     }
   })
 
