@@ -134,19 +134,20 @@ export function separate(options: unknown): { settings: Settings; client: NatsCl
   }
   // Two prefixes may have one bucket: the keys in it begin with the prefix.
   settings['bucket'] ??= `${String(settings['prefix']).replaceAll(/[./]/g, '_').slice(0, 59)}_kept`
-  return { settings: settings as unknown as Settings, client: { ...client, ...serversOf(client) } }
+  return { settings: settings as unknown as Settings, client: withServers(client) }
 }
 
 /**
  * The client takes an address of a server for host and port and ignores everything else in it: a
  * password there would go nowhere, and `tls://` would speak in clear.
  */
-function serversOf({ servers, port, tls }: NatsClientOptions): NatsClientOptions {
-  if (servers === undefined) return { servers: [`127.0.0.1:${port ?? 4222}`], port: undefined } as NatsClientOptions
-  const list = typeof servers === 'string' ? [servers] : [...servers]
+function withServers({ servers, port, ...rest }: NatsClientOptions): NatsClientOptions {
+  if (servers !== undefined && port !== undefined)
+    throw new InvalidArgumentError('options servers and port exclude each other')
+  const list = servers === undefined ? [`127.0.0.1:${port ?? 4222}`] : [servers].flat()
   if (list.length === 0) throw new InvalidArgumentError('option servers must name a server')
   let secure = false
-  for (const server of list) {
+  for (const server of list as unknown[]) {
     if (typeof server !== 'string' || server === '')
       throw new InvalidArgumentError('option servers must be an address, or a list of them')
     // Without the address in the message: it holds the password.
@@ -157,7 +158,7 @@ function serversOf({ servers, port, tls }: NatsClientOptions): NatsClientOptions
       throw new InvalidArgumentError(`an address of a server must begin with nats:// or tls://, not ${quoted(scheme)}`)
     if (scheme === 'tls') secure = true
   }
-  return { servers: list, ...(secure ? { tls: tls ?? {} } : {}) }
+  return { ...rest, servers: list, ...(secure ? { tls: rest.tls ?? {} } : {}) }
 }
 
 /** For people: where it connects to. */
