@@ -9,7 +9,7 @@ const now = performance.now.bind(performance)
 
 export type Options = ServerEventsOptions<Record<string, any[]>>
 
-export interface Told {
+interface Told {
   readonly store: Store
   readonly error: any
 }

@@ -11,7 +11,7 @@ export interface Publish {
 export type Recalled = (Message | undefined | Error)[]
 
 /** One call of the engine, open until it is answered. */
-export class Call<A, T> {
+class Call<A, T> {
   readonly promise: Promise<T>
   resolve!: (value: T) => void
   reject!: (error: unknown) => void
@@ -33,7 +33,7 @@ export class Call<A, T> {
 }
 
 /** The calls of one method, in order. Each is answered at once or, while `manual`, when the test says so. */
-export class Script<A, T> {
+class Script<A, T> {
   manual = false
   readonly calls: Call<A, T>[] = []
 
