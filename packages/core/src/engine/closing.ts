@@ -45,6 +45,8 @@ export class Closing {
     const engine = this.#engine
     await drained
     clearTimeout(this.#timer)
+    // There is nothing left to shorten.
+    this.#drain = 0
     engine.phase = 'closing'
     engine.releaseHeld()
     await atMost(outstandingEmits, engine.outbox.idle())
