@@ -37,6 +37,7 @@ export class Subscription {
   #linger: NodeJS.Timeout | undefined
   #retry: NodeJS.Timeout | undefined
   #waiters: Waiter[] = []
+  #lost: { readonly error: unknown } | undefined
 
   constructor(topic: Topic, host: SubscriptionHost) {
     this.topic = topic
@@ -80,9 +81,10 @@ export class Subscription {
     })
   }
 
-  /** The transport lost it for good. */
+  /** The transport lost it for good; perhaps just after it stood, when the confirmation is still on its way here. */
   lost(error: unknown): void {
     if (this.#state === 'standing') this.#refused(error)
+    else if (this.#state === 'subscribing') this.#lost = { error }
   }
 
   /** No timer of it is left behind; whoever waits for it is told. */
@@ -102,6 +104,10 @@ export class Subscription {
       return
     }
     if (!this.#host.isOpen()) return
+    if (this.#lost !== undefined) {
+      this.#refused(this.#lost.error)
+      return
+    }
     this.#state = 'standing'
     for (const waiter of this.#waiters.splice(0)) waiter.resolve()
     this.#host.stood(this)
@@ -110,6 +116,7 @@ export class Subscription {
 
   #refused(error: unknown): void {
     this.#state = 'idle'
+    this.#lost = undefined
     const waiters = this.#waiters.splice(0)
     for (const waiter of waiters) waiter.reject(error)
     this.#host.refused(this, error, waiters.length > 0)
