@@ -89,6 +89,8 @@ export class Outbox {
     name.held.push(outgoing)
     outgoing.holdTimer = setTimeout(() => {
       this.#release(name, name.held.indexOf(outgoing) + 1)
+      // Those behind it that waited for nothing but their turn.
+      this.settled(name)
     }, longestHold)
   }
 
