@@ -190,15 +190,21 @@ export class Engine implements Receiver {
   }
 
   #recallHost(): RecallHost {
+    // Of now, not those that asked: an entry may have gone and come again while the store was asked.
+    const recalling = ({ name, id }: EventKey): readonly Wait[] => {
+      return (
+        this.topics
+          .find(name)
+          ?.waitsFor(id)
+          .filter((wait) => wait.has(RECALLS)) ?? []
+      )
+    }
     return {
-      hit: (name, id, message, way) => {
-        const waits = name.waitsFor(id).filter((wait) => wait.has(RECALLS))
-        this.#dispatch.toWaits({ name: name.name, id }, message, waits, this.#settling[way])
+      hit: (key, message, way) => {
+        this.#dispatch.toWaits(key, message, recalling(key), this.#settling[way])
       },
-      forbidden: (name, id, error) => {
-        for (const wait of name.waitsFor(id)) {
-          if (wait.has(RECALLS)) this.#reject(wait, 'refused', () => fromTransport(error))
-        }
+      forbidden: (key, error) => {
+        for (const wait of recalling(key)) this.#reject(wait, 'refused', () => fromTransport(error))
       },
     }
   }

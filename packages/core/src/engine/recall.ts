@@ -3,14 +3,14 @@ import type { EventKey, Keeper, Message } from '../transport'
 import { unrefTimeout, type Clock } from './clock'
 import { isMessage } from './messages'
 import type { Name } from './names'
-import { ANSWERED, ASKED, RECALLS, type Wait } from './wait'
+import { ANSWERED, ASKED, RECALLS, SETTLED, type Wait } from './wait'
 
 /** Why the store was asked. */
 export type Way = 'recall' | 'restored' | 'backstop'
 
 export interface RecallHost {
-  hit(name: Name, id: string, message: Message, way: Way): void
-  forbidden(name: Name, id: string, error: unknown): void
+  hit(key: EventKey, message: Message, way: Way): void
+  forbidden(key: EventKey, error: unknown): void
 }
 
 interface Question {
@@ -104,7 +104,7 @@ export class Recall {
   #after(delay: number, waits: readonly Wait[], way: Way): void {
     const timer = unrefTimeout(() => {
       this.#timers.delete(timer)
-      for (const wait of waits) if (wait.name.waits.has(wait.id)) this.ask(wait, way)
+      for (const wait of waits) if (!wait.has(SETTLED)) this.ask(wait, way)
     }, delay)
     this.#timers.add(timer)
   }
@@ -115,7 +115,7 @@ export class Recall {
     const before = this.#ready.length
     for (const [name, ids] of this.#queue) {
       for (const [id, way] of ids) {
-        const waits = name.waitsFor(id)
+        const waits = asking(name, id)
         const deadline = Math.min(...waits.map((wait) => wait.deadline))
         if (waits.length > 0) this.#ready.push({ name, id, way, deadline })
       }
@@ -127,7 +127,7 @@ export class Recall {
 
   #send(): void {
     while (this.#open && this.#inFlight < batchesInFlight && this.#ready.length > 0) {
-      const batch = this.#ready.splice(0, batchSize).filter(({ name, id }) => name.waits.has(id))
+      const batch = this.#ready.splice(0, batchSize).filter(({ name, id }) => asking(name, id).length > 0)
       if (batch.length > 0) void this.#recall(batch)
     }
   }
@@ -135,8 +135,8 @@ export class Recall {
   async #recall(batch: readonly Question[]): Promise<void> {
     this.#inFlight++
     // Those of now: the answer is none to a wait that comes while it is under way.
-    const asking = batch.map(({ name, id }) => name.waitsFor(id).filter((wait) => wait.has(RECALLS)))
-    mark(asking.flat(), ASKED)
+    const waits = batch.map(({ name, id }) => asking(name, id))
+    mark(waits.flat(), ASKED)
     const keys: EventKey[] = batch.map(({ name, id }) => ({ name: name.name, id }))
     let answers: readonly (Message | undefined | Error)[]
     try {
@@ -148,13 +148,13 @@ export class Recall {
     if (!this.#open) return
     const unanswered: Question[] = []
     batch.forEach((question, index) => {
-      const { name, id, way } = question
+      const key = keys[index] as EventKey
       const answer = answers[index]
       if (index < answers.length && (answer === undefined || isMessage(answer))) {
-        mark(asking[index] ?? [], ANSWERED)
-        if (answer !== undefined) this.#host.hit(name, id, answer, way)
+        mark(waits[index] ?? [], ANSWERED)
+        if (answer !== undefined) this.#host.hit(key, answer, question.way)
       } else if ((answer as { code?: unknown } | undefined)?.code === ForbiddenError.code) {
-        this.#host.forbidden(name, id, answer)
+        this.#host.forbidden(key, answer)
       } else unanswered.push(question)
     })
     if (unanswered.length > 0) this.#again(unanswered)
@@ -169,10 +169,15 @@ export class Recall {
     const delay = Math.max(firstRetry / 2, Math.min(backoff, (nearest - this.#clock.now()) / 2))
     const waits = new Map<Way, Wait[]>()
     for (const { name, id, way } of questions) {
-      waits.set(way, [...(waits.get(way) ?? []), ...name.waitsFor(id)])
+      waits.set(way, [...(waits.get(way) ?? []), ...asking(name, id)])
     }
     for (const [way, group] of waits) this.#after(delay, group, way)
   }
+}
+
+/** The waits that a kept outcome would settle. Others may be pending on the same id. */
+function asking(name: Name, id: string): Wait[] {
+  return name.waitsFor(id).filter((wait) => wait.has(RECALLS))
 }
 
 function mark(waits: readonly Wait[], bit: number): void {
