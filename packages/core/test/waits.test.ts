@@ -106,6 +106,20 @@ describe('a wait', () => {
     expect(settled).toMatchObject({ event: 1, failure: 0, aborted: 0, timeout: 1 })
     expect(pending).toBe(0)
   })
+
+  test('settles exactly once, even if the codec aborts it while it decodes its event', async () => {
+    const controller = new AbortController()
+    const decode = (body: string | Uint8Array): unknown[] => {
+      controller.abort()
+      return JSON.parse(String(body)) as unknown[]
+    }
+    const { events, transport } = start({}, { codec: { encode: JSON.stringify, decode } })
+    const wait = events.on('report', 1, { signal: controller.signal })
+    await settle()
+    transport.deliver({ name: 'report', id: '1' }, ['too late'])
+    expect(await rejection(wait)).toBe(controller.signal.reason)
+    expect(events.stats()).toMatchObject({ pending: 0, settled: { aborted: 1, event: 0 } })
+  })
 })
 
 describe('rule 1: abort signals', () => {
