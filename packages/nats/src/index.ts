@@ -1,1 +1,2 @@
 export type { NatsClientOptions, NatsTransportOptions } from './options'
+export { NatsTransport } from './nats-transport'
