@@ -1,5 +1,13 @@
-import { AuthError, ConnectionError, ForbiddenError, UnsupportedError } from 'server-events'
-import type { ServerEventsError } from 'server-events'
+import {
+  AuthError,
+  ClosedError,
+  ConnectionError,
+  ForbiddenError,
+  NotKeptError,
+  UncertainError,
+  UnsupportedError,
+} from 'server-events'
+import type { EventKey, ServerEventsError } from 'server-events'
 
 /*
  * The errors of ioredis carry the command with its arguments, hence passwords and payloads. They
@@ -70,4 +78,22 @@ export function refusal(code: string, command: string, channel: string, place: s
     default:
       return new ConnectionError(`redis at ${place} refused ${command} (${code})`)
   }
+}
+
+/** Published, but the server refused to store it. */
+export function notKept({ name, id }: EventKey, place: string, code: string): NotKeptError {
+  return new NotKeptError(
+    `event ${quoted(name)} with id ${quoted(id)} was published, but redis at ${place} did not store it (${code})`,
+  )
+}
+
+export function closedError(): ClosedError {
+  return new ClosedError('this RedisTransport is closed')
+}
+
+/** Written, and nothing was heard of it. */
+export function uncertain({ name, id }: EventKey, when: string): UncertainError {
+  return new UncertainError(
+    `event ${quoted(name)} with id ${quoted(id)} was not acknowledged ${when}: it may have been delivered, or may be yet`,
+  )
 }

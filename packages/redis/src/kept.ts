@@ -1,5 +1,5 @@
 import type { EventKey, Message } from 'server-events'
-import { encodeName, joinLines, lineOf, readLoneFrame } from './wire'
+import { encodeName, joinLines, lineOf } from './wire'
 
 /*
  * A kept outcome is a frame of one, in wire 2 whatever wire is spoken, at `<prefix>kept:<name>:<id>`.
@@ -18,9 +18,4 @@ export function keyOf(prefix: string, { name, id }: EventKey): string {
 
 export function keptOf(prefix: string, key: EventKey, message: Message, ms: number): Kept {
   return { key: keyOf(prefix, key), value: joinLines([lineOf(key, message)]), ms }
-}
-
-/** `undefined` for what `keptOf` did not make of this event. */
-export function readKept({ id }: EventKey, value: string): Message | undefined {
-  return readLoneFrame(id, value)
 }

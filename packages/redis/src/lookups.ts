@@ -40,6 +40,7 @@ export class Lookups {
 
   /** Never rejects. */
   get(keys: readonly string[]): Promise<Found[]> {
+    if (keys.length === 0) return Promise.resolve([])
     if (this.failing) return Promise.resolve(keys.map(() => unreachable()))
     return new Promise((resolve) => {
       const lookup: Lookup = {

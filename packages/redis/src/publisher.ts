@@ -1,8 +1,8 @@
 import { performance } from 'node:perf_hooks'
-import { AuthError, ClosedError, ConnectionError, NotKeptError, UncertainError } from 'server-events'
+import { AuthError, ConnectionError } from 'server-events'
 import type { EventKey, Message, Receiver, ServerEventsError } from 'server-events'
 import type { Dialect } from './dialect'
-import { quoted, refusal, replyCode } from './errors'
+import { closedError, notKept, quoted, refusal, replyCode, uncertain } from './errors'
 import { framesOf } from './frames'
 import type { Frame } from './frames'
 import { keptOf, keyOf } from './kept'
@@ -203,7 +203,7 @@ export class Publisher implements Side {
     for (const emit of emits) {
       if (!this.outbox.take(emit)) continue
       if (emit.notStored === undefined) emit.resolve()
-      else emit.reject(notKept(emit, connection.place))
+      else emit.reject(notKept(emit.key, connection.place, emit.notStored))
     }
     if (emits.some(({ notStored }) => notStored === 'READONLY')) this.leaveReplica(connection)
   }
@@ -278,20 +278,4 @@ export class Publisher implements Side {
     this.connecting = []
     return all
   }
-}
-
-function notKept({ key: { name, id }, notStored }: Emit, place: string): NotKeptError {
-  return new NotKeptError(
-    `event ${quoted(name)} with id ${quoted(id)} was published, but redis at ${place} did not store it (${String(notStored)})`,
-  )
-}
-
-function closedError(): ClosedError {
-  return new ClosedError('this RedisTransport is closed')
-}
-
-function uncertain({ name, id }: EventKey, when: string): UncertainError {
-  return new UncertainError(
-    `event ${quoted(name)} with id ${quoted(id)} was not acknowledged ${when}: it may have been delivered, or may be yet`,
-  )
 }

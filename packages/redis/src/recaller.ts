@@ -1,7 +1,7 @@
 import type { EventKey, Message, Receiver } from 'server-events'
-import { keyOf, readKept } from './kept'
+import { keyOf } from './kept'
 import type { Publisher } from './publisher'
-import { unreadable } from './wire'
+import { readLoneFrame, unreadable } from './wire'
 
 /** Reads kept outcomes. */
 export class Recaller {
@@ -22,7 +22,7 @@ export class Recaller {
   }
 
   private read(key: EventKey, value: string): Message | Error {
-    const message = readKept(key, value)
+    const message = readLoneFrame(key.id, value)
     if (message) return message
     const error = unreadable(key.name)
     this.receiver.error('inputStore', error)

@@ -5,16 +5,18 @@ let count = 0
 function emit(name: string, text = `e${++count}\t\t[]`, alone = false): Emit {
   return {
     key: { name, id: String(count) },
-    channel: alone ? `${name}:${count}` : `${name}:`,
-    text,
-    alone,
+    event: { channel: alone ? `${name}:${count}` : `${name}:`, text, alone },
+    kept: undefined,
+    removes: undefined,
     due: 0,
     resolve: () => {},
     reject: () => {},
     writtenOn: undefined,
     writtenAt: 0,
+    notStored: undefined,
   }
 }
+const removal = (name: string): Emit => ({ ...emit(name), event: undefined, removes: `kept:${name}` })
 const sizes = (emits: readonly Emit[], batch = true): number[] =>
   framesOf(emits, batch).map((frame) => frame.emits.length)
 
@@ -54,4 +56,14 @@ test('what goes alone is neither merged nor overtaken', () => {
 
 test('nothing makes no frame', () => {
   expect(framesOf([], true)).toEqual([])
+})
+
+test('a removal travels alone, and nothing of its name passes it', () => {
+  const frames = framesOf([emit('a', 'e1\t\t[]'), removal('a'), emit('b', 'e2\t\t[]'), emit('a', 'e3\t\t[]')], true)
+  expect(frames.map(({ channel, payload }) => [channel, payload])).toEqual([
+    ['a:', 'se2\ne1\t\t[]'],
+    ['kept:a', undefined],
+    ['b:', 'se2\ne2\t\t[]'],
+    ['a:', 'se2\ne3\t\t[]'],
+  ])
 })
