@@ -96,7 +96,7 @@ export function readLoneFrame(id: string, frame: string): Message | undefined {
   const start = VERSION.length + 1
   const tab = frame.indexOf('\t')
   const second = frame.indexOf('\t', tab + 1)
-  if (!frame.startsWith(`${VERSION}\n`) || frame.indexOf('\n', start) >= 0 || tab < 0 || second < 0) return undefined
+  if (!frame.startsWith(`${VERSION}\n`) || frame.includes('\n', start) || tab < 0 || second < 0) return undefined
   if (decodeName(frame.slice(start + 1, tab)) !== id) return undefined
   return messageOf(frame[start] ?? '', frame.slice(tab + 1, second), frame.slice(second + 1))
 }
