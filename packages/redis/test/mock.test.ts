@@ -1,3 +1,4 @@
+import type { EventEmitter } from 'node:events'
 import RedisMock from 'ioredis-mock'
 import { UnsupportedError } from 'server-events'
 import { RedisTransport } from '@server-events/redis'
@@ -59,6 +60,17 @@ test('after unsubscribe, and after close, nothing is heard', async () => {
   expect(await outcome(b.transport.publish({ name: 'x', id: '1' }, event('[]')))).toMatchObject({ code: 'ERR_CLOSED' })
   await a.transport.close()
   await c.transport.close()
+})
+
+test('close leaves no listener behind in the mock, which would keep the client alive', async () => {
+  const client = new RedisMock({ host: 'mock', port: ++port })
+  const transport = new RedisTransport(client)
+  transport.attach(new RecordingReceiver())
+  await transport.subscribe({ name: 'a' })
+  const { patternChannels } = client as unknown as { patternChannels: EventEmitter }
+  expect(patternChannels.eventNames()).toEqual(['se:a:*'])
+  await transport.close()
+  expect(patternChannels.eventNames()).toEqual([])
 })
 
 test('the client that was given is neither used nor closed', async () => {

@@ -88,6 +88,9 @@ test('CLIENT KILL in a loop: every subscription is there each time', async () =>
     await receiver.up('outputStore', round + 1)
     expect(await admin.call('PUBSUB', 'NUMPAT')).toBe(names.length)
   }
+  // A client's `close` and its `end` are one loss, and no failed attempt.
+  expect(receiver.errors()).toEqual([])
+  expect(receiver.states('outputStore')).toHaveLength(11)
 })
 
 test('cut between ready and the reply to PSUBSCRIBE: asked again on the next connection, before the state', async () => {
