@@ -134,6 +134,7 @@ export class Subscription {
   #unused(): void {
     if (!this.#host.isOpen()) return
     if (this.#state === 'idle') {
+      clearTimeout(this.#linger)
       clearTimeout(this.#retry)
       this.#host.idle(this)
     } else if (this.#state === 'standing') {
