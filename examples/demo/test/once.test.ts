@@ -24,6 +24,14 @@ test.each([
   expect(pids.filter(isRunning)).toEqual([])
 })
 
+test('where no Redis can be had it says so, and goes on in one process', async () => {
+  const demo = await runNode(main, { args: ['--once'], env: { REDIS_URL: '', REDIS_SERVER: '/nowhere' } })
+  expect(await demo.exited).toBe(0)
+  expect(demo.stderr).toContain('REDIS_SERVER is /nowhere, which is not an executable file')
+  expect(demo.stderr).toContain('The demo goes on without Redis, in one process.')
+  await demo.line('in memory, one process for all')
+})
+
 test('takes the Redis of REDIS_URL, tells no password, and leaves it running', async () => {
   const redis = await startRedis({ args: ['--requirepass', 'hunter2'] })
   const url = redis.url.replace('//', '//:hunter2@')
