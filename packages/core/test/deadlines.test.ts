@@ -1,6 +1,9 @@
 import { randomInt } from 'node:crypto'
+import { setTimeout as delay } from 'node:timers/promises'
+import type * as serverEvents from 'server-events'
 import { runChild } from './support/child'
 import { realNow, rejection, settle, start, watch } from './support/harness'
+import { ScriptedTransport } from './support/scripted-transport'
 
 const timeoutError = expect.objectContaining({ code: 'ERR_TIMEOUT' })
 
@@ -184,8 +187,57 @@ describe("jest's fake timers", () => {
     await expectExact(events, 1, 100_000)
     jest.useRealTimers()
     const from = realNow()
+    await rejection(events.on('report', 2, 2))
     await rejection(events.on('report', 2, 20))
-    expect(realNow() - from).toBeGreaterThanOrEqual(20)
+    expect(realNow() - from).toBeGreaterThanOrEqual(22)
+  })
+
+  test('back to real timers, a wait made while another is pending does not end with it', async () => {
+    const { events } = start()
+    jest.useFakeTimers()
+    await expectExact(events, 1, 100_000)
+    jest.useRealTimers()
+    const first = rejection(events.on('report', 2, 40))
+    await delay(30)
+    const from = realNow()
+    await rejection(events.on('report', 3, 40))
+    expect(realNow() - from).toBeGreaterThanOrEqual(40)
+    await first
+  })
+
+  test('installed before the library is loaded, with `performance` left alone: a wait does not hang', async () => {
+    jest.useFakeTimers({ doNotFake: ['performance'] })
+    let loaded: typeof serverEvents | undefined
+    jest.isolateModules(() => {
+      // eslint-disable-next-line @typescript-eslint/no-require-imports -- a copy that sees the fakes as it loads
+      loaded = require('server-events') as typeof serverEvents
+    })
+    const events = new loaded!.ServerEvents(new ScriptedTransport())
+    const wait = watch(events.on('report', 1, 1000))
+    jest.advanceTimersByTime(990)
+    await settle()
+    expect(wait.state).toBe('pending')
+    // By the real clock's fraction of a ms it may be 1 ms more.
+    jest.advanceTimersByTime(11)
+    await settle()
+    expect(wait.value).toEqual(timeoutError)
+    await events.close()
+  })
+
+  test('with `performance` left alone: the clock is where the last timer was', async () => {
+    jest.useFakeTimers({ doNotFake: ['performance'] })
+    const { events, transport } = start()
+    await events.listen('report')
+    await settle()
+    transport.down('outputStore')
+    const first = rejection(events.on('report', 1, 40_000))
+    const second = rejection(events.on('report', 2, 100_000))
+    jest.advanceTimersByTime(40_000)
+    await first
+    transport.up('outputStore')
+    jest.advanceTimersByTime(60_000)
+    const { disconnected } = await second
+    expect(disconnected / 1000).toBeCloseTo(40, 0)
   })
 
   test('waits from before the fakes still end, by the real clock, however long the fakes stay', async () => {

@@ -177,8 +177,12 @@ describe('rule 3: after an interruption', () => {
 
   test('not at the first up: the subscription has its own recall', async () => {
     jest.useFakeTimers()
-    const started = startKept()
+    const started = startKept({ manual: ['subscribe'] })
     const wait = watch(started.events.on('report', 1, 60_000))
+    // The engine has read the confirmation before it hears of the connection.
+    started.transport.subscribes.last.resolve()
+    await settle()
+    started.transport.up('outputStore')
     await pass(300)
     expect(started.transport.log).toEqual(['subscribe report', 'recall report:1'])
     expect(started.events.stats().outputStore.connected).toBe(true)
