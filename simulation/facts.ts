@@ -1,0 +1,90 @@
+import type { EventKey, Topic } from 'server-events'
+import type { Setup } from './scenario'
+import type { ScriptedTransport } from './scripted-transport'
+import type { Call } from './subscribing-side'
+import { topicText } from './texts'
+import type { VirtualTime } from './virtual-time'
+
+/** Timers and deadlines each round up to whole milliseconds. */
+export const rounding = 2
+
+/** What is known of the world, from which all rules are judged. Nothing here is asked of the engine. */
+export class Facts {
+  output: 'never' | 'up' | 'down' = 'never'
+  /** When the subscribing side was away; the last one may be open. */
+  readonly gaps: { readonly from: number; to: number }[] = [{ from: 0, to: Infinity }]
+  /** Counts the pieces of work that run without a promise job in between, and their promise jobs. */
+  turn = 0
+  #closeCalled: number | undefined
+  drainEnd = Infinity
+  /** When the drain was over, give or take the rounding. */
+  drainOver: number | undefined
+  transportClosed = false
+  /** When the loop was last released from being blocked. */
+  unblocked = 0
+
+  constructor(
+    readonly time: VirtualTime,
+    readonly setup: Setup,
+    readonly transport: ScriptedTransport,
+    readonly violated: (what: string) => void,
+  ) {}
+
+  get closeCalled(): boolean {
+    return this.#closeCalled !== undefined
+  }
+
+  /** A second close shortens the drain of the first, if its own is smaller. */
+  closing(drain: number): void {
+    this.#closeCalled ??= this.now
+    this.drainEnd = Math.min(this.drainEnd, this.#closeCalled + drain)
+  }
+
+  get now(): number {
+    return this.time.now
+  }
+
+  keeps(name: string): boolean {
+    return name === 'kept'
+  }
+
+  /** The subscription that a wait needs. */
+  topicOf({ name, id }: EventKey): Topic {
+    return this.setup.routing === 'name' ? { name } : { name, id }
+  }
+
+  call(topic: Topic): Call | undefined {
+    return this.transport.output.calls.get(topicText(topic))
+  }
+
+  /** Subscriptions that an emit of the key may be meant for: in flight, or wanted again while they end. */
+  awaited({ name, id }: EventKey): Call[] {
+    return [this.call({ name }), this.call({ name, id })].filter(
+      (call): call is Call => call !== undefined && this.isAwaited(call),
+    )
+  }
+
+  /** Whether a subscription of the key is being asked for or ended. */
+  inFlight({ name, id }: EventKey): boolean {
+    return [this.call({ name }), this.call({ name, id })].some(
+      (call) => call !== undefined && call.state !== 'standing',
+    )
+  }
+
+  isAwaited({ topic, state }: Call): boolean {
+    return state === 'subscribing' || (state === 'unsubscribing' && this.isNeeded(topic))
+  }
+
+  /** Whether waits or listeners need a subscription, as far as promises show it. */
+  isNeeded: (topic: Topic) => boolean = () => false
+
+  /** ms without a subscribing side between two times. */
+  missing(from: number, to: number): number {
+    return this.gaps.reduce((sum, gap) => sum + Math.max(0, Math.min(to, gap.to) - Math.max(from, gap.from)), 0)
+  }
+
+  /** Whether the drain may be over: timers round. */
+  mayHaveDrained(pending: number): boolean {
+    return this.closeCalled && (pending === 0 || this.now >= this.drainEnd - rounding)
+  }
+}

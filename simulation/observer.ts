@@ -1,0 +1,25 @@
+import type { EventKey, Message, Topic } from 'server-events'
+
+/** Who watches the scripted transport: told before the engine is, so that it knows what the engine owes. */
+export interface Observer {
+  log(line: string): void
+  /** Ends the run. */
+  violated(what: string): void
+
+  stood(topic: Topic): void
+  refused(topic: Topic): void
+  unsubscribing(topic: Topic): void
+  unsubscribed(topic: Topic): void
+  lost(topic: Topic): void
+  outputUp(): void
+  outputDown(): void
+  inputDown(): void
+  /** `deliver` hands the message to the engine. */
+  delivering(key: EventKey, message: Message, deliver: () => void): void
+
+  /** Returns what is to be called with the answers. */
+  recalling(keys: readonly EventKey[]): (answers: readonly (Message | undefined | Error)[]) => void
+  handedOver(message: string): void
+  published(message: string, code: string | undefined): void
+  closing(): void
+}

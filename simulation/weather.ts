@@ -1,0 +1,47 @@
+import type { Delay, PublishFate, RecallFate } from './scenario'
+
+/** How the network and the server behave from now on. Fair, unless a step says otherwise. */
+export class Weather {
+  /** In ms, one way each. */
+  readonly delays: Record<Delay, number> = {
+    subscribe: 1,
+    unsubscribe: 1,
+    deliver: 1,
+    publish: 1,
+    acknowledge: 1,
+    read: 1,
+    answer: 1,
+  }
+  #recalls: RecallFate[] = []
+  #publish: PublishFate | undefined
+  #message: 'lost' | 'duplicated' | undefined
+
+  nextRecalls(fate: RecallFate, count: number): void {
+    this.#recalls = Array.from({ length: count }, () => fate)
+  }
+
+  nextPublish(fate: PublishFate): void {
+    this.#publish = fate
+  }
+
+  nextMessage(fate: 'lost' | 'duplicated'): void {
+    this.#message = fate
+  }
+
+  takeRecall(): RecallFate | 'fair' {
+    return this.#recalls.shift() ?? 'fair'
+  }
+
+  takePublish(): PublishFate | 'fair' {
+    const fate = this.#publish ?? 'fair'
+    this.#publish = undefined
+    return fate
+  }
+
+  /** How many copies of the next message reach a subscriber. */
+  takeCopies(): number {
+    const copies = this.#message === 'lost' ? 0 : this.#message === 'duplicated' ? 2 : 1
+    this.#message = undefined
+    return copies
+  }
+}
