@@ -19,6 +19,15 @@ export class Stage {
   private readonly peers: Peer[] = []
   private prober: Peer | undefined
   private probes = 0
+  private hasEnded = false
+  private end = (): void => {}
+  /** When the case has ended, also what it no longer awaits stops waiting: its timers would hold the process. */
+  private readonly ended = new Promise<undefined>((resolve) => {
+    this.end = () => {
+      this.hasEnded = true
+      resolve(undefined)
+    }
+  })
 
   constructor(
     private readonly hub: ConformanceHub,
@@ -49,7 +58,9 @@ export class Stage {
   }
 
   async subscribe(peer: Peer, ...topics: Topic[]): Promise<void> {
-    for (const topic of topics) await this.value(`subscribe(${show(topic)})`, peer.transport.subscribe(topic))
+    for (const some of inGroups(topics)) {
+      await Promise.all(some.map((topic) => this.value(`subscribe(${show(topic)})`, peer.transport.subscribe(topic))))
+    }
     await this.hears(peer, ...topics)
   }
 
@@ -59,16 +70,19 @@ export class Stage {
    */
   async hears(peer: Peer, ...topics: Topic[]): Promise<void> {
     this.prober ??= await this.publisher()
+    const { prober } = this
+    for (const some of inGroups(topics)) await Promise.all(some.map((topic) => this.probe(prober, peer, topic)))
+  }
+
+  private async probe(prober: Peer, peer: Peer, topic: Topic): Promise<void> {
     const deadline = performance.now() + this.timeout
-    for (const topic of topics) {
-      const key = { name: topic.name, id: topic.id ?? 'probe' }
-      const arrived = (): boolean => peer.probes.some((probe) => sameKey(probe, key))
-      peer.probes.length = 0
-      while (!arrived()) {
-        this.check(performance.now() < deadline, `${show(topic)} was subscribed, but its messages do not arrive`)
-        await this.send(this.prober, key, { kind: 'event', body: `${probeMark}",${++this.probes}]` })
-        await settledWithin(until(arrived), 200)
-      }
+    const key = { name: topic.name, id: topic.id ?? 'probe' }
+    const before = peer.probes.length
+    const arrived = (): boolean => peer.probes.slice(before).some((probe) => sameKey(probe, key))
+    while (!arrived() && !this.hasEnded) {
+      this.check(performance.now() < deadline, `${show(topic)} was subscribed, but its messages do not arrive`)
+      await this.send(prober, key, { kind: 'event', body: `${probeMark}",${++this.probes}]` })
+      await until(arrived, 100)
     }
   }
 
@@ -162,20 +176,22 @@ export class Stage {
   }
 
   private async settled(call: string, promise: Promise<unknown>): Promise<Settled> {
-    const settled = await settledWithin(promise, this.timeout)
+    const settled = await settledWithin(promise, this.timeout, this.ended)
     if (settled) return settled
     throw this.broken(`${call} has not settled after ${this.timeout} ms`)
   }
 
   async eventually(probe: () => boolean | Promise<boolean>, { else: did }: { else: () => string }): Promise<void> {
-    this.check(
-      (await settledWithin(until(probe, this.timeout), this.timeout + 1_000)) !== undefined && (await probe()),
-      did,
-    )
+    const deadline = performance.now() + this.timeout
+    while (!(await probe())) {
+      this.check(performance.now() < deadline && !this.hasEnded, did)
+      await pause()
+    }
   }
 
   /** Closes what is open. How well that works is the matter of cases of its own. */
   async close(): Promise<void> {
+    this.end()
     await Promise.all(
       this.peers.map(({ transport }) =>
         settledWithin(
@@ -197,9 +213,14 @@ export const event = (body: string, more: Partial<Message> = {}): Message => ({
   ...more,
 })
 
+/** So many topics at a time: more at once are the matter of a case of its own. */
+function inGroups<T>(all: readonly T[], size = 20): T[][] {
+  return Array.from({ length: Math.ceil(all.length / size) }, (_, index) => all.slice(index * size, (index + 1) * size))
+}
+
 /** For people: names and bodies may be long. */
 export function show(value: unknown): string {
-  return inspect(value, { breakLength: Infinity, depth: 4, maxArrayLength: 20, maxStringLength: 100 })
+  return inspect(value, { breakLength: Infinity, compact: 100, depth: 4, maxArrayLength: 20, maxStringLength: 100 })
 }
 
 /** A turn of the event loop, and some time. */
@@ -208,12 +229,16 @@ export function pause(ms = 2): Promise<void> {
 }
 
 /** Ends when the probe is true, or after so many ms. */
-async function until(probe: () => boolean | Promise<boolean>, ms = 200): Promise<void> {
+async function until(probe: () => boolean | Promise<boolean>, ms: number): Promise<void> {
   const deadline = performance.now() + ms
   while (!(await probe()) && performance.now() < deadline) await pause()
 }
 
-async function settledWithin(promise: Promise<unknown>, ms: number): Promise<Settled | undefined> {
+async function settledWithin(
+  promise: Promise<unknown>,
+  ms: number,
+  ended?: Promise<undefined>,
+): Promise<Settled | undefined> {
   let timer: NodeJS.Timeout | undefined
   const late = new Promise<undefined>((resolve) => {
     timer = setTimeout(() => resolve(undefined), ms)
@@ -223,7 +248,7 @@ async function settledWithin(promise: Promise<unknown>, ms: number): Promise<Set
     (error: unknown) => ({ ok: false as const, error }),
   )
   try {
-    return await Promise.race([settled, late])
+    return await Promise.race([settled, late, ...(ended ? [ended] : [])])
   } finally {
     clearTimeout(timer)
   }

@@ -39,7 +39,7 @@ function createHub(): ConformanceHub {
       await admin.acl('SETUSER', 'default', 'resetchannels', ...channels)
     },
     close: async () => {
-      if (redis) await admin.acl('SETUSER', 'default', 'allchannels')
+      await admin.acl('SETUSER', 'default', 'allchannels')
     },
   }
 }

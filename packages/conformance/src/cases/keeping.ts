@@ -154,14 +154,14 @@ export const keeping: readonly Case[] = [
     run: async (stage) => {
       const [publisher, reader, closed] = [await stage.publisher(), await stage.publisher(), await stage.publisher()]
       await stage.value('close()', closed.transport.close())
-      stage.equal(await recalled(stage, closed, key, key), ['Error', 'Error'], 'after close(), recalled')
+      stage.equal(await recalled(stage, closed, key, { name, id: '2' }), ['Error', 'Error'], 'after close(), recalled')
       if (!stage.canInterrupt) return
       await keep(stage, publisher, key, event('kept'))
       await presuppose(stage, reader, key)
       await stage.subscribe(reader, topicOf(reader, { name: 'other', id: '1' }))
       const answers: Promise<string[]>[] = []
       const ask = (): void => {
-        const answer = recalled(stage, reader, key, key)
+        const answer = recalled(stage, reader, key)
         answer.catch(() => {})
         answers.push(answer)
       }

@@ -186,6 +186,8 @@ export const lifecycle: readonly Case[] = [
     title: 'after close no timer or socket of it holds the process',
     contract: 7,
     run: async (stage) => {
+      // What came before may still be going.
+      await pause(30)
       const before = heldResources()
       const peer = stage.peer()
       const topic = topicOf(peer, key)

@@ -1,0 +1,298 @@
+import { EventEmitter } from 'node:events'
+
+/** What a ToyClient rejects with. */
+export class ToyError extends Error {
+  constructor(readonly code: 'DENIED' | 'BAD_PASSWORD' | 'LOST' | 'ENDED') {
+    super(`toy broker: ${code}`)
+  }
+}
+
+type Request =
+  | { readonly type: 'nothing' }
+  | { readonly type: 'publish'; readonly subject: string; readonly payload: string }
+  | { readonly type: 'subscribe' | 'unsubscribe'; readonly subject: string }
+  | { readonly type: 'set'; readonly key: string; readonly value: string; readonly ms: number }
+  | { readonly type: 'get' | 'delete'; readonly key: string }
+
+/** How long a broker takes to know of a subscription, and a client to connect: longer than to publish. */
+const SLOW = 5
+
+/**
+ * A broker within the process that behaves like those across a network, for examples and for tests
+ * of the conformance kit: everything takes a turn of the event loop, connections are cut, subjects
+ * are denied. A subject that ends in `*` covers all that begin like it. A connection gets one copy
+ * of a message, however many of its subscriptions cover it.
+ */
+export class ToyBroker {
+  readonly connections = new Set<Connection>()
+  readonly #denied = new Set<string>()
+  readonly #kept = new Map<string, { readonly value: string; readonly until: number }>()
+  readonly #password: string | undefined
+
+  constructor({ password }: { readonly password?: string } = {}) {
+    this.#password = password
+  }
+
+  /** A client that connects when it is first used, and repairs itself. */
+  client({ password = this.#password }: { readonly password?: string | undefined } = {}): ToyClient {
+    return new ToyClient(this, password)
+  }
+
+  /** Cuts every connection, once. */
+  interrupt(): void {
+    for (const connection of this.connections) connection.cut()
+  }
+
+  /** From now on nobody may subscribe to the subject or publish to it. */
+  deny(subject: string): void {
+    this.#denied.add(subject)
+  }
+
+  lets(password: string | undefined): boolean {
+    return password === this.#password
+  }
+
+  isDenied(subject: string): boolean {
+    return [...this.#denied].some((denied) => covers(denied, subject))
+  }
+
+  /** Answers, or throws a ToyError. */
+  handle(connection: Connection, request: Request): string | undefined {
+    switch (request.type) {
+      case 'publish':
+        if (this.isDenied(request.subject)) throw new ToyError('DENIED')
+        for (const { subjects, hear } of this.connections) {
+          if ([...subjects].some((subject) => covers(subject, request.subject))) hear(request.subject, request.payload)
+        }
+        return undefined
+      case 'subscribe':
+        if (this.isDenied(request.subject)) throw new ToyError('DENIED')
+        connection.subjects.add(request.subject)
+        return undefined
+      case 'unsubscribe':
+        connection.subjects.delete(request.subject)
+        return undefined
+      case 'set':
+        this.#kept.set(request.key, { value: request.value, until: performance.now() + request.ms })
+        return undefined
+      case 'get': {
+        const kept = this.#kept.get(request.key)
+        return kept && kept.until > performance.now() ? kept.value : undefined
+      }
+      case 'delete':
+        this.#kept.delete(request.key)
+        return undefined
+      default:
+        return undefined
+    }
+  }
+}
+
+function covers(subscribed: string, subject: string): boolean {
+  return subscribed.endsWith('*') ? subject.startsWith(subscribed.slice(0, -1)) : subscribed === subject
+}
+
+interface Connection {
+  readonly subjects: Set<string>
+  readonly hear: (subject: string, payload: string) => void
+  readonly cut: () => void
+}
+
+interface Events {
+  /** A connection stands; the subscriptions are not yet restored. */
+  open: []
+  /** They are: each is confirmed, or was told as denied. */
+  ready: []
+  disconnect: []
+  message: [subject: string, payload: string]
+  /** A subscription that stood is not allowed again, and forgotten. */
+  denied: [subject: string]
+}
+
+interface Settle {
+  readonly resolve: (answer?: string) => void
+  readonly reject: (error: ToyError) => void
+}
+
+/**
+ * The client: connects when it is first used, connects again when it is cut, and restores its
+ * subscriptions. What was sent and not answered when it is cut rejects with LOST; what is asked for
+ * meanwhile is sent when it is ready again.
+ */
+export class ToyClient extends EventEmitter<Events> {
+  readonly #broker: ToyBroker
+  readonly #password: string | undefined
+  /** Subject -> who waits for its first confirmation. */
+  readonly #desired = new Map<string, Settle | undefined>()
+  readonly #unanswered = new Set<Settle>()
+  #unsent: (Settle & { readonly request: Request })[] = []
+  #connection: Connection | undefined
+  #state: 'idle' | 'connecting' | 'ready' | 'ended' = 'idle'
+
+  constructor(broker: ToyBroker, password: string | undefined) {
+    super()
+    this.#broker = broker
+    this.#password = password
+  }
+
+  async connect(): Promise<void> {
+    // What is not sent cannot be lost: it waits for the next connection.
+    if (this.#state !== 'ready') await this.#ask({ type: 'nothing' })
+  }
+
+  async publish(subject: string, payload: string): Promise<void> {
+    await this.#ask({ type: 'publish', subject, payload })
+  }
+
+  /** Resolves when the broker has confirmed it, on whatever connection. */
+  async subscribe(subject: string): Promise<void> {
+    if (this.#state === 'ended') throw new ToyError('ENDED')
+    await new Promise((resolve, reject) => {
+      this.#desired.set(subject, { resolve, reject })
+      if (this.#connection && this.#state === 'ready') void this.#confirm(this.#connection, subject)
+      else this.#connect()
+    })
+  }
+
+  /** The subject is forgotten at once. */
+  async unsubscribe(subject: string): Promise<void> {
+    this.#desired.delete(subject)
+    if (this.#state === 'ready') await this.#ask({ type: 'unsubscribe', subject }).catch(() => {})
+  }
+
+  async set(key: string, value: string, ms: number): Promise<void> {
+    await this.#ask({ type: 'set', key, value, ms })
+  }
+
+  async get(key: string): Promise<string | undefined> {
+    return this.#ask({ type: 'get', key })
+  }
+
+  async delete(key: string): Promise<void> {
+    await this.#ask({ type: 'delete', key })
+  }
+
+  /** What is unanswered rejects: with LOST if it was sent, with ENDED if not. */
+  async end(): Promise<void> {
+    this.#state = 'ended'
+    this.#drop()
+    this.#refuse('ENDED')
+    await turn()
+  }
+
+  #ask(request: Request): Promise<string | undefined> {
+    if (this.#state === 'ended') return Promise.reject(new ToyError('ENDED'))
+    if (this.#connection && this.#state === 'ready') return this.#exchange(this.#connection, request)
+    return new Promise((resolve, reject) => {
+      this.#unsent.push({ request, resolve, reject })
+      this.#connect()
+    })
+  }
+
+  #connect(): void {
+    if (this.#state !== 'idle') return
+    this.#state = 'connecting'
+    void turn(SLOW).then(() => {
+      if (this.#state === 'ended') return
+      if (this.#broker.lets(this.#password)) void this.#open()
+      else {
+        this.#state = 'idle'
+        this.#refuse('BAD_PASSWORD')
+      }
+    })
+  }
+
+  async #open(): Promise<void> {
+    const connection: Connection = {
+      subjects: new Set(),
+      hear: (subject, payload) =>
+        void turn().then(() => this.#connection === connection && this.emit('message', subject, payload)),
+      cut: () => {
+        this.#state = 'idle'
+        this.#drop()
+        this.emit('disconnect')
+        this.#connect()
+      },
+    }
+    this.#connection = connection
+    this.#broker.connections.add(connection)
+    this.emit('open')
+    // What is desired while this goes on is restored with it.
+    const asked = new Set<string>()
+    for (;;) {
+      const subjects = [...this.#desired.keys()].filter((subject) => !asked.has(subject))
+      if (subjects.length === 0) break
+      for (const subject of subjects) asked.add(subject)
+      await Promise.all(subjects.map((subject) => this.#confirm(connection, subject)))
+      if (this.#connection !== connection) return
+    }
+    this.#state = 'ready'
+    this.emit('ready')
+    for (const { request, resolve, reject } of this.#unsent.splice(0)) {
+      if (request.type === 'nothing') resolve()
+      else this.#exchange(connection, request).then(resolve, reject)
+    }
+  }
+
+  async #confirm(connection: Connection, subject: string): Promise<void> {
+    const error = await this.#exchange(connection, { type: 'subscribe', subject }).then(
+      () => undefined,
+      (reason: unknown) => reason as ToyError,
+    )
+    const waiting = this.#desired.get(subject)
+    if (error?.code === 'LOST' || !this.#desired.has(subject)) return
+    if (!error) {
+      this.#desired.set(subject, undefined)
+      waiting?.resolve()
+      return
+    }
+    this.#desired.delete(subject)
+    if (waiting) waiting.reject(error)
+    else this.emit('denied', subject)
+  }
+
+  #exchange(connection: Connection, request: Request): Promise<string | undefined> {
+    return new Promise((resolve, reject) => {
+      const settle = { resolve, reject }
+      this.#unanswered.add(settle)
+      void this.#answer(connection, request).then(
+        (answer) => this.#unanswered.delete(settle) && resolve(answer),
+        (error: unknown) => this.#unanswered.delete(settle) && reject(error as ToyError),
+      )
+    })
+  }
+
+  async #answer(connection: Connection, request: Request): Promise<string | undefined> {
+    await turn(request.type === 'subscribe' && !this.#broker.isDenied(request.subject) ? SLOW : undefined)
+    if (this.#connection !== connection) return undefined
+    try {
+      return this.#broker.handle(connection, request)
+    } finally {
+      await turn()
+    }
+  }
+
+  #drop(): void {
+    if (this.#connection) this.#broker.connections.delete(this.#connection)
+    this.#connection = undefined
+    const lost = [...this.#unanswered]
+    this.#unanswered.clear()
+    for (const { reject } of lost) reject(new ToyError('LOST'))
+  }
+
+  #refuse(code: ToyError['code']): void {
+    for (const { reject } of this.#unsent.splice(0)) reject(new ToyError(code))
+    for (const [subject, waiting] of this.#desired) {
+      this.#desired.delete(subject)
+      waiting?.reject(new ToyError(code))
+    }
+  }
+}
+
+/** Things happen later, in the order in which they were begun. */
+function turn(ms?: number): Promise<void> {
+  return new Promise((resolve) => {
+    if (ms === undefined) setImmediate(resolve)
+    else setTimeout(resolve, ms)
+  })
+}
