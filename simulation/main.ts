@@ -1,7 +1,7 @@
 import { randomInt } from 'node:crypto'
 import { parseArgs } from 'node:util'
 import { explore } from './explore'
-import { mutants, type Mutant } from './mutants'
+import { mutants } from './mutants'
 import { report } from './report'
 
 const usage = `npm run simulate -- [options]
@@ -35,7 +35,11 @@ async function main(): Promise<boolean> {
   }
   const seed = values.seed === undefined ? randomInt(2 ** 31) : Number(values.seed)
   if (values.mutants === true) return findAll(Number(values.runs ?? runsForMutants), seed)
-  const mutant = values.mutant === undefined ? undefined : mutantCalled(values.mutant)
+  const mutant = mutants.find(({ name }) => name === values.mutant)
+  if (values.mutant !== undefined && mutant === undefined) {
+    print(['there is no such mutant, but:', ...mutants.map(({ name }) => `  ${name}`)].join('\n'))
+    return false
+  }
   const runs = Number(values.runs ?? (mutant === undefined ? 20_000 : runsForMutants))
   print(`seed ${seed}, ${runs} runs of ${mutant === undefined ? 'the engine' : `the engine with "${mutant.name}"`}`)
   const start = performance.now()
@@ -63,13 +67,6 @@ async function findAll(runs: number, seed: number): Promise<boolean> {
   }
   print(`${mutants.length - missed} of ${mutants.length} mutants found`)
   return missed === 0
-}
-
-function mutantCalled(name: string): Mutant {
-  const found = mutants.find((mutant) => mutant.name === name)
-  if (found === undefined)
-    throw new Error(`no mutant "${name}": there are ${mutants.map((mutant) => mutant.name).join('; ')}`)
-  return found
 }
 
 function column(text: string): string {

@@ -213,7 +213,9 @@ export class Oracle implements Observer {
     for (const [text, { topic, state }] of calls) {
       if (this.#isNeeded(topic) || state !== 'standing') this.#unusedSince.delete(text)
       else if (!this.#unusedSince.has(text)) this.#unusedSince.set(text, now)
-      const since = Math.max(this.#unusedSince.get(text) ?? Infinity, this.waits.lastNeeded.get(text) ?? 0)
+      // A linger timer that had to wait for a blocked loop counts from there.
+      const from = [this.#unusedSince.get(text) ?? Infinity, this.waits.lastNeeded.get(text) ?? 0, this.facts.unblocked]
+      const since = Math.max(...from)
       if (now > since + longest + rounding) this.violated(`(${text}) is subscribed although nobody needs it`)
     }
   }

@@ -10,6 +10,8 @@ export interface Setup {
   readonly listen: boolean
   /** What the first connection of each side takes, in ms. */
   readonly dial: number
+  /** What each way to or from the server takes at first, in ms. */
+  readonly latency: number
   readonly inChunks: boolean
   readonly random: number
 }
@@ -74,21 +76,21 @@ const signal = fc.nat({ max: signals - 1 })
 const on: fc.Arbitrary<Action> = fc.record({
   type: fc.constant('on'),
   key,
-  timeout: fc.constantFrom(300, 60, 20, 51, 120, 800, 3000, 12_000, 40_000),
+  timeout: fc.constantFrom(300, 60, 20, 51, 120, 40_000, 800, 12_000, 3000),
   recall: fc.constantFrom(true, true, true, false),
   signal: fc.option(signal, { nil: undefined, freq: 2 }),
 })
 
 const inWeights: readonly (readonly [number, fc.Arbitrary<Action>])[] = [
   [14, on],
-  [8, fc.record({ type: fc.constantFrom('emit', 'emit', 'emit', 'fail'), key })],
+  [9, fc.record({ type: fc.constantFrom('emit', 'emit', 'emit', 'fail'), key })],
   [2, fc.record({ type: fc.constantFrom('peek', 'forget'), key })],
   [3, fc.record({ type: fc.constant('abort'), signal })],
   [3, fc.record({ type: fc.constantFrom('listen', 'unlisten'), name })],
   [1, fc.record({ type: fc.constant('init') })],
   [1, fc.record({ type: fc.constant('close'), drain: fc.constantFrom(0, 100, 3000) })],
   [
-    10,
+    14,
     fc.record({ type: fc.constant('elsewhere'), does: fc.constantFrom('emit', 'emit', 'emit', 'fail', 'forget'), key }),
   ],
   [3, fc.record({ type: fc.constant('block'), ms: fc.constantFrom(5, 30, 80, 400, 2000) })],
@@ -101,9 +103,10 @@ const inWeights: readonly (readonly [number, fc.Arbitrary<Action>])[] = [
     }),
   ],
   [2, fc.record({ type: fc.constant('freeze'), ms: fc.constantFrom(50, 500) })],
-  [5, fc.record({ type: fc.constantFrom('refuse', 'allow'), name })],
+  [2, fc.record({ type: fc.constant('refuse'), name })],
+  [2, fc.record({ type: fc.constant('allow'), name })],
   [
-    7,
+    5,
     fc.record({
       type: fc.constant('delay'),
       of: fc.constantFrom('subscribe', 'unsubscribe', 'deliver', 'publish', 'acknowledge', 'read', 'answer'),
@@ -125,10 +128,10 @@ const inWeights: readonly (readonly [number, fc.Arbitrary<Action>])[] = [
 const action = fc.oneof(...inWeights.map(([weight, arbitrary]) => ({ weight, arbitrary })))
 
 const after = fc.oneof(
-  { weight: 4, arbitrary: fc.constant(0) },
-  { weight: 4, arbitrary: fc.constantFrom(0.25, 1, 2.5, 4) },
-  { weight: 4, arbitrary: fc.constantFrom(10, 25.5, 50, 99) },
-  { weight: 2, arbitrary: fc.constantFrom(260, 1000, 5100) },
+  { weight: 10, arbitrary: fc.constant(0) },
+  { weight: 12, arbitrary: fc.constantFrom(0.25, 1, 2.5, 4) },
+  { weight: 12, arbitrary: fc.constantFrom(10, 25.5, 50, 99) },
+  { weight: 3, arbitrary: fc.constantFrom(260, 1000, 5100) },
   { weight: 1, arbitrary: fc.constantFrom(29_500, 31_000) },
 )
 
@@ -139,7 +142,8 @@ export const scenario: fc.Arbitrary<Scenario> = fc.record({
     keep: fc.constantFrom(60_000, 400),
     backstop: fc.constantFrom(20_000, 500),
     listen: fc.constantFrom(false, false, true),
-    dial: fc.constantFrom(1, 1, 40, 700, 15_000),
+    dial: fc.constantFrom(1, 1, 40, 700, 15_000, 1, 1, 1),
+    latency: fc.constantFrom(1, 1, 20, 100),
     inChunks: fc.boolean(),
     random: fc.nat({ max: 1000 }),
   }),

@@ -14,8 +14,8 @@ const closing = 3
 export class ScriptedTransport implements Transport {
   readonly routing: Transport['routing']
   readonly keeper: Keeper
-  readonly weather = new Weather()
-  readonly broker = new Broker(this.weather)
+  readonly weather: Weather
+  readonly broker: Broker
   readonly input: PublishingSide
   readonly output: SubscribingSide
   readonly #time: VirtualTime
@@ -23,10 +23,12 @@ export class ScriptedTransport implements Transport {
   #receiver: Receiver | undefined
   #closed: Promise<void> | undefined
 
-  constructor(time: VirtualTime, { routing, dial }: Setup, observer: Observer) {
+  constructor(time: VirtualTime, { routing, dial, latency }: Setup, observer: Observer) {
     this.#time = time
     this.#observer = observer
     this.routing = routing
+    this.weather = new Weather(latency)
+    this.broker = new Broker(this.weather)
     this.input = new PublishingSide(time, this.weather, this.broker, observer, dial)
     this.output = new SubscribingSide(time, this.weather, this.broker, observer, dial)
     this.keeper = {

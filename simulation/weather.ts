@@ -3,18 +3,14 @@ import type { Delay, PublishFate, RecallFate } from './scenario'
 /** How the network and the server behave from now on. Fair, unless a step says otherwise. */
 export class Weather {
   /** In ms, one way each. */
-  readonly delays: Record<Delay, number> = {
-    subscribe: 1,
-    unsubscribe: 1,
-    deliver: 1,
-    publish: 1,
-    acknowledge: 1,
-    read: 1,
-    answer: 1,
-  }
+  readonly delays: Record<Delay, number>
   #recalls: RecallFate[] = []
   #publish: PublishFate | undefined
   #message: 'lost' | 'duplicated' | undefined
+
+  constructor(ms: number) {
+    this.delays = { subscribe: ms, unsubscribe: ms, deliver: ms, publish: ms, acknowledge: ms, read: ms, answer: ms }
+  }
 
   nextRecalls(fate: RecallFate, count: number): void {
     this.#recalls = Array.from({ length: count }, () => fate)
