@@ -1,0 +1,219 @@
+import { setTimeout as delay } from 'node:timers/promises'
+import { eventually } from '@server-events/testing'
+import type { ServerEvents, Stats } from 'server-events'
+import { areWholePushes } from './push'
+import type { Stage } from './stage'
+
+export interface Scene {
+  readonly stage: Stage
+  readonly waiting: ServerEvents
+  /** The first through the emitting side's proxy, the second beside it. */
+  readonly emitters: readonly [ServerEvents, ServerEvents]
+  /** How long silence lasts, in ms: longer than the heartbeat and the timeouts. */
+  readonly silence: number
+}
+
+export interface Fault {
+  readonly name: string
+  /** Arguments for the server. */
+  readonly server?: readonly string[]
+  /** About how long it takes, in ms: events are spread over it. 'silence' is as long as the scene's. */
+  readonly lasts: number | 'silence'
+  /** What was swallowed cannot come later: an emit that rejected never took effect. */
+  readonly swallows?: boolean
+  /** Makes the fault and lifts it. Resolves when it has been seen by those that it hits. */
+  strike(scene: Scene): Promise<void>
+}
+
+type Health = 'inputStore' | 'outputStore'
+
+const health = (events: ServerEvents, side: Health): Stats[Health] => events.stats()[side]
+
+/** Resolves when this side has lost its connection since `hit` began. */
+async function seen(events: ServerEvents, side: Health, hit: () => unknown): Promise<void> {
+  await eventually(() => health(events, side).connected, { timeout: 30_000 })
+  const { interruptions } = health(events, side)
+  await hit()
+  await eventually(() => health(events, side).interruptions > interruptions, { timeout: 30_000 })
+}
+
+/** Hits again and again, at last one that is seen: a hit between two connections is none. */
+async function loop(times: number, pause: number, last: () => Promise<void>, hit: () => unknown): Promise<void> {
+  for (let i = 1; i < times; i++) {
+    await hit()
+    await delay(pause)
+  }
+  await last()
+}
+
+const killed = (type: 'pubsub' | 'normal', side: Health): Fault => ({
+  name: `CLIENT KILL TYPE ${type} in a loop`,
+  lasts: 1_200,
+  strike: ({ stage, waiting, emitters }) => {
+    const kill = (): Promise<unknown> => stage.admin.client('KILL', 'TYPE', type)
+    const victim = type === 'pubsub' ? waiting : emitters[0]
+    return loop(20, 60, () => seen(victim, side, kill), kill)
+  },
+})
+
+export const cut: Fault = {
+  name: 'socket cut by a proxy',
+  lasts: 1_000,
+  strike: ({ stage: { inlet, outlet }, waiting, emitters: [emitter] }) => {
+    const hit = (): void => {
+      inlet.cut()
+      outlet.cut()
+    }
+    return loop(8, 120, () => seen(waiting, 'outputStore', () => seen(emitter, 'inputStore', hit)), hit)
+  },
+}
+
+export const killedPubsub = killed('pubsub', 'outputStore')
+export const killedNormal = killed('normal', 'inputStore')
+
+export const deafSubscriber: Fault = {
+  name: 'blackholed subscriber',
+  lasts: 'silence',
+  strike: async ({ stage, waiting }) => {
+    const dead = new Set(stage.subscribing)
+    await seen(waiting, 'outputStore', () => {
+      stage.meddle = (_, chunk, connection) => (dead.has(connection) ? undefined : chunk)
+    })
+  },
+}
+
+export const mutePublisher: Fault = {
+  name: 'blackholed publisher, another worker storing meanwhile',
+  lasts: 'silence',
+  swallows: true,
+  strike: async ({ stage: { outlet }, emitters: [emitter], silence }) => {
+    await seen(emitter, 'inputStore', () => outlet.blackhole())
+    await delay(silence / 4)
+    outlet.heal()
+  },
+}
+
+export const frozen: Fault = {
+  name: 'SIGSTOP of the server, then SIGCONT',
+  lasts: 'silence',
+  strike: async ({ stage: { server }, waiting, silence }) => {
+    try {
+      await seen(waiting, 'outputStore', () => server.pause())
+      await delay(silence / 4)
+    } finally {
+      server.resume()
+    }
+  },
+}
+
+export const crashed: Fault = {
+  name: 'kill -9 and restart with appendonly',
+  server: ['--appendonly', 'yes', '--appendfsync', 'always'],
+  lasts: 1_500,
+  strike: async ({ stage: { server }, waiting }) => {
+    for (let i = 0; i < 2; i++) {
+      await seen(waiting, 'outputStore', () => server.kill())
+      await delay(200)
+      await server.restart()
+    }
+  },
+}
+
+export const cutWhileSubscribing: Fault = {
+  name: 'connection cut between ready and the reply to PSUBSCRIBE',
+  lasts: 800,
+  strike: async ({ stage, waiting }) => {
+    let cuts = 0
+    await seen(waiting, 'outputStore', () => {
+      stage.meddle = (direction, chunk) => {
+        if (direction === 'up' || !chunk.includes('psubscribe') || cuts === 3) return chunk
+        cuts++
+        stage.inlet.cut()
+        return undefined
+      }
+      stage.inlet.cut()
+    })
+    await eventually(() => cuts === 3 && health(waiting, 'outputStore').connected, { timeout: 20_000 })
+  },
+}
+
+export const unanswered: Fault = {
+  name: 'reply to PUBLISH swallowed',
+  lasts: 1_000,
+  strike: async ({ stage: { outlet }, emitters: [emitter] }) => {
+    // For ever on these connections: TCP loses nothing in the middle.
+    const mute = outlet.accepted
+    await seen(emitter, 'inputStore', () => {
+      outlet.filter = (direction, chunk, connection) => (direction === 'down' && connection <= mute ? undefined : chunk)
+    })
+  },
+}
+
+export const swallowedPush: Fault = {
+  name: 'pushed messages swallowed on a live connection',
+  lasts: 600,
+  strike: async ({ stage }) => {
+    let swallowed = 0
+    stage.meddle = (direction, chunk) => {
+      if (direction === 'up' || swallowed === 3 || !areWholePushes(chunk)) return chunk
+      swallowed++
+      return undefined
+    }
+    await eventually(() => swallowed === 3, { timeout: 20_000 })
+  },
+}
+
+export const outOfMemory: Fault = {
+  name: 'OOM on SET',
+  lasts: 1_000,
+  strike: async ({ stage: { admin }, waiting }) => {
+    await admin.config('SET', 'maxmemory', '1')
+    await delay(300)
+    // Who was away meanwhile missed what was published and not stored.
+    await seen(waiting, 'outputStore', () => admin.client('KILL', 'TYPE', 'pubsub'))
+    await delay(300)
+    await admin.config('SET', 'maxmemory', '0')
+  },
+}
+
+export const overflowing: Fault = {
+  name: 'subscriber dropped by the output-buffer limit',
+  lasts: 1_200,
+  strike: async ({ stage: { admin }, waiting }) => {
+    await admin.config('SET', 'client-output-buffer-limit', 'pubsub 262144 0 0')
+    const flood = (): Promise<unknown> => admin.publish('se:job:', 'x'.repeat(1_048_576))
+    await loop(8, 120, () => seen(waiting, 'outputStore', flood), flood)
+    await admin.config('SET', 'client-output-buffer-limit', 'pubsub 0 0 0')
+  },
+}
+
+export const full: Fault = {
+  name: 'maxclients reached and lifted',
+  lasts: 1_200,
+  strike: async ({ stage: { admin }, waiting }) => {
+    const [, before] = (await admin.config('GET', 'maxclients')) as [string, string]
+    await admin.config('SET', 'maxclients', '1')
+    await seen(waiting, 'outputStore', async () => {
+      await admin.client('KILL', 'TYPE', 'normal')
+      await admin.client('KILL', 'TYPE', 'pubsub')
+    })
+    await delay(700)
+    await admin.config('SET', 'maxclients', before)
+  },
+}
+
+export const faults: readonly Fault[] = [
+  cut,
+  killedPubsub,
+  killedNormal,
+  deafSubscriber,
+  mutePublisher,
+  frozen,
+  crashed,
+  cutWhileSubscribing,
+  unanswered,
+  swallowedPush,
+  outOfMemory,
+  overflowing,
+  full,
+]

@@ -1,0 +1,121 @@
+import { setTimeout as delay } from 'node:timers/promises'
+import { TimeoutError, type ServerEvents } from 'server-events'
+import { payload, type Complaints } from './complaints'
+import { slack } from './options'
+
+/** One wait and the event that it waits for. */
+export interface Pair {
+  readonly name: string
+  readonly id: string
+  readonly timeout: number
+  readonly startedAt: number
+  settledAt: number
+  /** 'got', or the code of what the wait rejected with. */
+  outcome: string | undefined
+  /** How the first emit of it ended: 'resolved' or a code. */
+  first: string | undefined
+  emittedAt: number
+  /** Which attempt to emit it was the first to resolve. */
+  accepted: number | undefined
+}
+
+/** An emit that rejected is tried again this much later, in ms. */
+const again = 25
+/** How often events leave, in ms. */
+const step = 10
+
+/** Waits in one instance, their events from others; each event is emitted until an emit resolves, as a worker would. */
+export class Load {
+  readonly pairs: Pair[] = []
+  readonly #settling: Promise<void>[] = []
+  readonly #emitting: Promise<void>[] = []
+  #next = 0
+  #stopped = false
+
+  constructor(
+    readonly waiting: ServerEvents,
+    readonly emitters: readonly ServerEvents[],
+    readonly complaints: Complaints,
+  ) {}
+
+  /** Makes waits, whose events are emitted later. */
+  wait(name: string, count: number, options: { timeout: number; recall?: boolean }): Pair[] {
+    const made: Pair[] = []
+    for (let i = 0; i < count; i++) {
+      const pair: Pair = {
+        name,
+        id: String(this.pairs.length),
+        timeout: options.timeout,
+        startedAt: performance.now(),
+        settledAt: NaN,
+        outcome: undefined,
+        first: undefined,
+        emittedAt: NaN,
+        accepted: undefined,
+      }
+      this.pairs.push(pair)
+      made.push(pair)
+      this.#settling.push(this.#settle(pair, this.waiting.on(name, pair.id, options)))
+    }
+    return made
+  }
+
+  /** Emits the events of the next waits, spread over so many ms; resolves when the last has left. */
+  async emit(count: number, ms: number): Promise<void> {
+    const start = performance.now()
+    for (let sent = 0; sent < count && !this.#stopped; await delay(step)) {
+      const due = Math.min(count, Math.ceil((count * (performance.now() - start + step)) / ms))
+      for (; sent < due; sent++) this.#emitting.push(this.#deliver(this.pairs[this.#next++] as Pair))
+    }
+  }
+
+  /** Resolves when all waits have settled, or when it is certain that one hangs. */
+  async settled(): Promise<void> {
+    const latest = Math.max(...this.pairs.map(({ startedAt, timeout }) => startedAt + timeout)) + slack
+    const given = new AbortController()
+    const late = delay(Math.max(0, latest - performance.now()), undefined, { signal: given.signal }).catch(
+      () => undefined,
+    )
+    await Promise.race([Promise.all(this.#settling), late])
+    this.#stopped = true
+    await Promise.race([Promise.all(this.#emitting), late])
+    given.abort()
+  }
+
+  async #settle(pair: Pair, wait: Promise<unknown[]>): Promise<void> {
+    try {
+      const [secret, id] = await wait
+      pair.outcome = secret === payload && id === pair.id ? 'got' : 'got something else'
+    } catch (error) {
+      pair.outcome = this.complaints.add(error)
+    }
+    pair.settledAt = performance.now()
+  }
+
+  async #deliver(pair: Pair): Promise<void> {
+    const { name, id } = pair
+    pair.emittedAt = performance.now()
+    for (let attempt = 0; ; attempt++) {
+      const emitter = this.emitters[(Number(id) + attempt) % this.emitters.length] as ServerEvents
+      try {
+        await emitter.emit(name, id, payload, id, attempt)
+        pair.accepted = attempt
+        pair.first ??= 'resolved'
+        return
+      } catch (error) {
+        pair.first ??= this.complaints.add(error)
+        if (this.#stopped) return
+        await delay(again)
+      }
+    }
+  }
+}
+
+/** Emitted, as far as the emitter knows, and not received. */
+export function isLost({ accepted, outcome }: Pair): boolean {
+  return accepted !== undefined && outcome !== 'got'
+}
+
+export function isTimeout({ outcome }: Pair): boolean {
+  return outcome === TimeoutError.code
+}

@@ -1,0 +1,27 @@
+import type { RedisTransportOptions } from '@server-events/redis'
+
+/** `npm run test:faults`: everything, controls and default options included. Else the part that `npm test` has time for. */
+export const everything = process.env['FAULTS'] === 'all'
+
+/** How many waits are pending when the fault strikes. */
+export const pending = Number(process.env['FAULTS_WAITS'] ?? 1_000)
+
+/** How long waits last, in ms: longer than any fault here, so that a wait that times out was lost. */
+export const patience = 20_000
+
+/** How late, in ms, a wait may settle on a machine that is busy with other things. */
+export const slack = 10_000
+
+/** So that a silent connection is found within a second. */
+export const brisk = {
+  heartbeat: 300,
+  publishTimeout: 500,
+  subscribeTimeout: 500,
+  connectTimeout: 1_500,
+} satisfies RedisTransportOptions
+
+/** How often the store is asked, in ms, where the default would make a test take half a minute. */
+export const briskBackstop = 1_000
+
+/** How long outcomes are kept, in ms: longer than any test. */
+export const keep = 300_000

@@ -1,0 +1,111 @@
+import type { RedisTransportOptions } from '@server-events/redis'
+import { eventually } from '@server-events/testing'
+import { accountOf, type Account } from './account'
+import type { Fault, Scene } from './faults'
+import { isLost, isTimeout, Load, type Pair } from './load'
+import { brisk, briskBackstop, keep, patience, pending } from './options'
+import { onStage, type Stage } from './stage'
+
+export interface Setting {
+  readonly transport?: RedisTransportOptions
+  readonly recall?: boolean
+  readonly backstop?: number
+  /** How long waits last, in ms. */
+  readonly patience?: number
+  /** How long a silent peer is silent, in ms. */
+  readonly silence?: number
+  /** Of the waiting side, in place of `transport`. */
+  readonly waitingTransport?: RedisTransportOptions
+  /** Instead of waiting until the fault was seen, for so many ms: a control may never see it. */
+  readonly unseen?: number
+  readonly title?: string
+  readonly waits?: number
+  readonly server?: readonly string[]
+}
+
+const briskSilence = 1_500
+
+async function scene(stage: Stage, setting: Setting, kept: boolean): Promise<Scene> {
+  const { transport = brisk, backstop = briskBackstop, silence = briskSilence } = setting
+  const options = kept ? { keep, backstop } : {}
+  const waiting = stage.connect('inlet', { ...options, listen: ['job'] }, setting.waitingTransport ?? transport)
+  const emitters = [stage.connect('outlet', options, transport), stage.connect('server', options, transport)] as const
+  await Promise.all([waiting, ...emitters].map((events) => events.init()))
+  return { stage, waiting, emitters, silence }
+}
+
+async function strike(fault: Fault, scene: Scene, load: Load, count: number, { unseen }: Setting): Promise<void> {
+  const ms = fault.lasts === 'silence' ? scene.silence : fault.lasts
+  const struck = fault.strike(scene)
+  const ended =
+    unseen === undefined
+      ? struck
+      : Promise.race([struck.catch(() => undefined), load.emit(0, 0).then(() => pause(unseen))])
+  await Promise.all([ended, load.emit(count, ms)])
+}
+
+function pause(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms))
+}
+
+/** Kept waits are pending; a fifth of the events comes before the fault, most while it lasts, the rest after. */
+export function playKept(fault: Fault, setting: Setting = {}): Promise<Account & { readonly stale: number }> {
+  const { waits = pending, recall = true, title = `${fault.name}, kept`, patience: timeout = patience } = setting
+  return onStage(setting.server ?? fault.server, async (stage) => {
+    const played = await scene(stage, setting, true)
+    const load = new Load(played.waiting, played.emitters, stage.complaints)
+    load.wait('job', waits, { timeout, recall })
+    const some = Math.floor(waits / 5)
+    await load.emit(some, 200)
+    await strike(fault, played, load, waits - 2 * some, setting)
+    await load.emit(some, 200)
+    await load.settled()
+    const account = accountOf(title, load)
+    return { ...account, stale: fault.swallows === true ? await countStale(load) : 0 }
+  })
+}
+
+/** Outcomes in the store that are not those of the emit that resolved: a rejected one came after it. */
+async function countStale({ pairs, emitters }: Load): Promise<number> {
+  const [, direct] = emitters
+  let stale = 0
+  for (const { name, id, accepted } of pairs) {
+    const outcome = await direct?.peek(name, id)
+    if (accepted !== undefined && outcome?.[2] !== accepted) stale++
+  }
+  return stale
+}
+
+/** Plain waits: what comes before the fault and after its end arrives, the rest may, and nothing hangs. */
+export function playPlain(fault: Fault, setting: Setting = {}): Promise<Account & { readonly lostAfter: number }> {
+  const { waits = pending, title = `${fault.name}, plain` } = setting
+  return onStage(setting.server ?? fault.server, async (stage) => {
+    const played = await scene(stage, setting, false)
+    const { waiting, emitters } = played
+    const load = new Load(waiting, emitters, stage.complaints)
+    const some = Math.floor(waits / 5)
+    const ms = fault.lasts === 'silence' ? played.silence : fault.lasts
+    const before = load.wait('job', some, { timeout: patience })
+    await load.emit(some, 100)
+    await eventually(() => before.every(({ outcome }) => outcome !== undefined), { timeout: patience })
+    const during = new Set(load.wait('job', waits - 2 * some, { timeout: ms + 1_000 }))
+    await strike(fault, played, load, during.size, setting)
+    const ready = (): boolean =>
+      waiting.stats().outputStore.connected && emitters.every((events) => events.stats().inputStore.connected)
+    let after: Pair[] = []
+    const uncounted = new Set<Pair>(during)
+    // A machine that is busy may make a heartbeat of 300 ms see ghosts: what they cost is not what is asked here.
+    for (let round = 1; round <= 5; round++) {
+      await eventually(ready, { timeout: 20_000 })
+      const { interruptions } = waiting.stats().outputStore
+      for (const pair of after) uncounted.add(pair)
+      after = load.wait('job', some, { timeout: 3_000 })
+      await load.emit(some, 100)
+      await eventually(() => after.every(({ outcome }) => outcome !== undefined), { timeout: patience })
+      if (waiting.stats().outputStore.interruptions === interruptions) break
+    }
+    await load.settled()
+    const account = accountOf(title, load, { mayBeLost: (pair) => uncounted.has(pair) && isTimeout(pair) })
+    return { ...account, lostAfter: after.filter(isLost).length }
+  })
+}
