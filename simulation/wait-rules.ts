@@ -3,6 +3,13 @@ import { rounding, type Facts } from './facts'
 import type { Key } from './scenario'
 import { codeOf, keyText, messageText, topicText } from './texts'
 
+interface Owed {
+  readonly why: 'subscribed' | 'restored' | 'unanswered'
+  /** In ms, from when promise jobs have told the engine: the loop may be blocked before they run. */
+  readonly within: number
+  by: number | undefined
+}
+
 /** One `on`, as the user and the world see it. */
 export interface WaitRecord {
   readonly number: number
@@ -21,8 +28,8 @@ export interface WaitRecord {
   asked: number | undefined
   answered: number | undefined
   lastAsked: number
-  /** Recalls that the engine must send, each by a time. */
-  owed: { readonly why: 'subscribed' | 'restored' | 'unanswered'; readonly by: number }[]
+  /** Recalls that the engine must send. */
+  owed: Owed[]
 }
 
 /** What may settle waits in this turn, and which waits it must settle. */
@@ -127,7 +134,7 @@ export class WaitRules {
     for (const wait of this.#pending) {
       if (this.#facts.call(wait.topic)?.state !== 'standing') continue
       wait.stood ??= this.#facts.turn
-      if (wait.recalls) wait.owed.push({ why: 'restored', by: this.#facts.now + longestSpread + rounding })
+      if (wait.recalls) owe(wait, 'restored', longestSpread + rounding)
     }
   }
 
@@ -168,6 +175,7 @@ export class WaitRules {
       for (const wait of must) if (!wait.settled) this.#facts.violated(`wait ${wait.number} is pending although ${why}`)
     }
     this.#causes = []
+    for (const wait of this.#pending) for (const owed of wait.owed) owed.by ??= this.#facts.now + owed.within
   }
 
   /** When nothing more is due. */
@@ -182,7 +190,8 @@ export class WaitRules {
       }
       if (!wait.recalls || this.#recallsUnderWay >= recallsAtATime) continue
       for (const { why, by } of wait.owed) {
-        if (now >= by) this.#facts.violated(`the store was not asked for wait ${number} although it was ${why}`)
+        if (by !== undefined && now >= by)
+          this.#facts.violated(`the store was not asked for wait ${number} although it was ${why}`)
       }
       if (now > Math.max(called, wait.lastAsked) + setup.backstop * 1.15 + rounding) {
         this.#facts.violated(`the store was not asked for wait ${number} for longer than a backstop`)
@@ -200,7 +209,7 @@ export class WaitRules {
 
   #subscriptionStands(wait: WaitRecord): void {
     wait.stood ??= this.#facts.turn
-    if (wait.recalls) wait.owed.push({ why: 'subscribed', by: this.#facts.now })
+    if (wait.recalls) owe(wait, 'subscribed', 0)
   }
 
   #recallersOf(key: EventKey): WaitRecord[] {
@@ -216,7 +225,7 @@ export class WaitRules {
       const { now } = this.#facts
       for (const wait of asked) {
         const half = (wait.called + wait.timeout - now) / 2
-        wait.owed.push({ why: 'unanswered', by: now + Math.max(25, Math.min(longestBackoff, half)) + rounding })
+        owe(wait, 'unanswered', Math.max(25, Math.min(longestBackoff, half)) + rounding)
       }
       return
     }
@@ -271,6 +280,10 @@ export class WaitRules {
     else if (outcome === 'forbidden') this.counts.refused++
     else if (outcome === 'closed') this.counts.closed++
   }
+}
+
+function owe(wait: WaitRecord, why: Owed['why'], within: number): void {
+  wait.owed.push({ why, within, by: undefined })
 }
 
 /** At 90 % of the time, at least 50 ms before the deadline; waits of 50 ms or less have none. */
