@@ -12,7 +12,7 @@ const reasons = {
   unauthorized: 'the hub has no unauthorized()',
 } as const
 
-export type Need = keyof typeof reasons
+type Need = keyof typeof reasons
 
 export interface Case {
   readonly title: string

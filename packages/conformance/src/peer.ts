@@ -76,7 +76,7 @@ export class Peer implements Receiver {
   }
 }
 
-export function textOf({ body }: Message): string {
+function textOf({ body }: Message): string {
   return typeof body === 'string' ? body : Buffer.from(body).toString('latin1')
 }
 
