@@ -30,7 +30,7 @@ export const mutants: readonly Mutant[] = [
       engine,
       'this.#dispatch.toWaits(key, message, entry.waitsFor(key.id), this.#settling.event)',
       'const waits = entry.waitsFor(key.id)\n' +
-        'for (let way = 0; way <= entry.listeners.size; way++) this.#dispatch.toWaits(key, message, waits, this.#settling.event)',
+        'for (let way = message.kind === "event" ? entry.listeners.size : 0; way >= 0; way--) this.#dispatch.toWaits(key, message, waits, this.#settling.event)',
     ),
   ),
   mutant(
