@@ -183,6 +183,23 @@ export const mutants: readonly Mutant[] = [
     'the process is held by a timer that nobody waits for',
     edit('engine/starting.ts', 'clearTimeout(timer)', 'void timer'),
   ),
+
+  // What the simulation found in the engine when both were new
+  mutant(
+    'linger outlives a lost topic',
+    edit(
+      subscription,
+      "if (this.#state === 'idle') {\n      clearTimeout(this.#linger)\n",
+      "if (this.#state === 'idle') {\n",
+    ),
+  ),
+  mutant('a second close holds the process', edit(closing, 'this.#drain = 0\n', '')),
+  mutant('an emit stays when what it queued behind has gone', edit(outbox, '      this.settled(name)\n', '')),
+  mutant(
+    'the store is asked for a wait that has settled',
+    edit(recall, 'if (!wait.has(SETTLED)) this.ask', 'if (wait.name.waits.has(wait.id)) this.ask'),
+    edit(recall, 'return name.waitsFor(id).filter((wait) => wait.has(RECALLS))', 'return [...name.waitsFor(id)]'),
+  ),
 ]
 
 function mutant(name: string, ...edits: Edit[]): Mutant {

@@ -91,10 +91,13 @@ class Play {
   /** All is let come to rest, then closed: nothing may be left, first of waits, then of the instance. */
   async #end(): Promise<void> {
     await this.#time.run(untilAllIsQuiet)
-    const { facts, listens, waits } = this.#oracle
+    const { listens, waits } = this.#oracle
     if (waits.pending > 0) this.#oracle.violated('waits are left')
     if (listens.names.size === 0 && this.#events.stats().names > 0) this.#oracle.violated('names are left')
-    if (!facts.closeCalled) this.#close(0)
+    this.#close(100)
+    await this.#time.run(5)
+    // Once more, while a drain that is over could still go on.
+    this.#close(50)
     await this.#time.run(untilClosed)
     const { names } = this.#events.stats()
     if (this.#oracle.questions.size > 0)

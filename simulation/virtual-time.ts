@@ -103,7 +103,8 @@ export class VirtualTime {
   /** Runs the loop for `ms`, then all promise jobs. */
   async run(ms: number): Promise<void> {
     const until = this.now + ms
-    await this.drain(false)
+    await realImmediate()
+    this.onStep(this.#next() > this.now)
     for (let next = this.#next(); next <= until; next = this.#next()) {
       this.now = Math.max(this.now, next)
       await this.#turn()
@@ -132,9 +133,9 @@ export class VirtualTime {
     return count
   }
 
-  async drain(idle: boolean): Promise<void> {
+  async #drain(): Promise<void> {
     await realImmediate()
-    this.onStep(idle)
+    this.onStep(false)
   }
 
   #arm(callback: () => void, delay = 1): Handle {
@@ -159,19 +160,19 @@ export class VirtualTime {
       .sort((a, b) => a.due - b.due || a.order - b.order)) {
       if (!this.#timers.delete(timer)) continue
       timer.callback()
-      await this.drain(false)
+      await this.#drain()
     }
     const arrived = inOrder(this.#arrivals, this.now)
     this.#arrivals = this.#arrivals.filter(({ at }) => at > this.now)
     for (const { at, callback } of arrived) {
       callback(at)
-      if (!this.#inChunks) await this.drain(false)
+      if (!this.#inChunks) await this.#drain()
     }
-    if (this.#inChunks && arrived.length > 0) await this.drain(false)
+    if (this.#inChunks && arrived.length > 0) await this.#drain()
     for (const callback of [...this.#immediates]) {
       if (!this.#immediates.delete(callback)) continue
       callback()
-      await this.drain(false)
+      await this.#drain()
     }
     this.onStep(this.#next() > this.now)
   }

@@ -8,7 +8,7 @@ import { report } from '../../simulation/report'
 const random = randomInt(2 ** 31)
 
 test.each([
-  { seed: 1, runs: 3000 },
+  { seed: 1, runs: 2000 },
   { seed: random, runs: 1000 },
 ])('the engine breaks no rule in $runs runs of seed $seed', async ({ seed, runs }) => {
   const finding = await explore({ runs, seed })
