@@ -34,6 +34,8 @@ export interface NatsServer {
   restart(options?: NatsServerOptions): Promise<void>
   /** Takes another configuration while it runs: connections stay, permissions change. Resolves when it holds. */
   reload(config: string): Promise<void>
+  /** What it has logged since its last start. */
+  log(): Promise<string>
   /** SIGSTOP: connections stay open, the kernel still accepts new ones, nothing is answered. */
   pause(): void
   /** SIGCONT. */
@@ -105,7 +107,7 @@ class OwnNats implements NatsServer {
   }
 
   async reload(config: string): Promise<void> {
-    const reloads = async (): Promise<number> => (await this.#said()).split('Reloaded server configuration').length
+    const reloads = async (): Promise<number> => (await this.log()).split('Reloaded server configuration').length
     const before = await reloads()
     this.#options = { ...this.#options, config }
     await this.#configure()
@@ -113,7 +115,7 @@ class OwnNats implements NatsServer {
     try {
       await eventually(async () => (await reloads()) > before)
     } catch {
-      throw new Error(`${this.#binary} did not take its new configuration\n${await this.#said()}`)
+      throw new Error(`${this.#binary} did not take its new configuration\n${await this.log()}`)
     }
   }
 
@@ -146,17 +148,17 @@ class OwnNats implements NatsServer {
     this.#process = process
     try {
       // What answers on the port may be somebody else's, so its own log has to say that it listens there.
-      const isUp = async (): Promise<boolean> => (await this.#said()).includes('Server is ready') && answers(this.port)
+      const isUp = async (): Promise<boolean> => (await this.log()).includes('Server is ready') && answers(this.port)
       await eventually(async () => !process.running || (await isUp()), { timeout: 20_000 })
       if (!process.running) throw new Error(`it exited with ${await process.exited}`)
     } catch (error) {
       await this.kill()
-      const said = `${await this.#said()}${await readFile(errors, 'utf8')}`.slice(-2_000)
+      const said = `${await this.log()}${await readFile(errors, 'utf8')}`.slice(-2_000)
       throw new Error(`${this.#binary} did not start: ${(error as Error).message}\n${said}`)
     }
   }
 
-  #said(): Promise<string> {
+  log(): Promise<string> {
     return readFile(this.#log, 'utf8').catch(() => '')
   }
 }

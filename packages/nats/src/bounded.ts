@@ -27,7 +27,7 @@ export function bounded<T>(connection: Connection, promise: Promise<T>, ms: numb
       },
       (error: unknown) => {
         settle()
-        reject(error as Error)
+        reject(error)
       },
     )
   })

@@ -5,6 +5,7 @@ import type { NatsConnection } from '@nats-io/transport-node'
 interface Internals {
   readonly protocol?: {
     readonly transport?: { readonly socket?: Partial<Socket> | undefined; discard?(): void }
+    connectError?(error: Error): void
   }
 }
 
@@ -14,18 +15,26 @@ interface Internals {
  */
 export function dropConnection(client: NatsConnection): void {
   void client.reconnect()
-  transportOf(client)?.socket?.destroy?.()
+  internalsOf(client)?.transport?.socket?.destroy?.()
 }
 
 /**
- * Closes it, connected or connecting. Its own `close` lets an attempt to connect go on, and keeps
- * the connection that comes of it for ever.
+ * The connection has closed that it was just making: it is to make the next one. Left alone, it
+ * waits for the answer to its greeting until its `timeout` is up.
+ */
+export function nextAttempt(client: NatsConnection): void {
+  internalsOf(client)?.connectError?.(new Error('closed by the server'))
+}
+
+/**
+ * Closes it, connected or connecting. Its own `close` does not end an attempt to connect: the
+ * socket stays open for as long as a frozen server says nothing.
  */
 export async function closeClient(client: NatsConnection, connected: boolean): Promise<void> {
-  if (!connected) transportOf(client)?.discard?.()
+  if (!connected) internalsOf(client)?.transport?.discard?.()
   await client.close()
 }
 
-function transportOf(client: NatsConnection): NonNullable<Internals['protocol']>['transport'] {
-  return (client as unknown as Internals).protocol?.transport
+function internalsOf(client: NatsConnection): Internals['protocol'] {
+  return (client as unknown as Internals).protocol
 }

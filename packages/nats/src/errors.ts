@@ -1,3 +1,4 @@
+import { isNativeError } from 'node:util/types'
 import { AuthError, ConnectionError, ForbiddenError, UncertainError, UnsupportedError } from 'server-events'
 import type { EventKey, ServerEventsError } from 'server-events'
 
@@ -17,9 +18,9 @@ export function eventOf({ name, id }: EventKey): string {
   return `event ${quoted(name)} with id ${quoted(id)}`
 }
 
-/** The error and its causes. */
+/** The error and its causes. Not by `instanceof`: Node's own may be of another realm. */
 function* chainOf(error: unknown): Generator<Error> {
-  for (let depth = 0; error instanceof Error && depth < 5; depth++, error = error.cause) yield error
+  for (let depth = 0; isNativeError(error) && depth < 5; depth++, error = error.cause) yield error
 }
 
 function find(error: unknown, name: string): Error | undefined {
@@ -39,8 +40,9 @@ export function reason(error: unknown): string {
     if (known !== undefined) return known.toLowerCase()
   }
   if (find(error, 'TimeoutError')) return 'no answer in time'
-  if (error instanceof Error && error.message.includes('undefined error')) return 'closed by the server'
-  return error instanceof Error && /^\w+$/.test(error.name) ? error.name : 'unknown error'
+  if (!isNativeError(error)) return 'unknown error'
+  if (error.message.includes('undefined error')) return 'closed by the server'
+  return /^\w+$/.test(error.name) ? error.name : 'unknown error'
 }
 
 /** Credentials that the server refuses, that are missing, or whose time is up. */

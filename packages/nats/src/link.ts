@@ -1,7 +1,7 @@
 import type { ConnectionOptions, NatsConnection, Status } from '@nats-io/transport-node'
-import { AuthError, ConnectionError } from 'server-events'
-import type { ServerEventsError } from 'server-events'
-import { closeClient, dropConnection } from './client'
+import { ConnectionError } from 'server-events'
+import type { ServerEventsError, AuthError } from 'server-events'
+import { closeClient, dropConnection, nextAttempt } from './client'
 import { Attempt } from './dial'
 import { authRefusal, failedAt, reason, violationOf } from './errors'
 import type { Violation } from './errors'
@@ -176,7 +176,11 @@ export class Link {
       return
     }
     this.fail(refused ?? failedAt(this.lastPlace, reason(error)))
-    // What was told may have closed us.
+    this.retry()
+  }
+
+  /** Unless what was told has closed us. */
+  private retry(): void {
     if (!this.closed) this.retryTimer.arm(this.delay(), true)
   }
 
@@ -186,15 +190,16 @@ export class Link {
   }
 
   private async watch(client: NatsConnection): Promise<void> {
-    for await (const status of client.status()) if (this.client === client) this.told(client, status)
+    for await (const status of client.status()) this.told(client, status)
     // It gave up, for example because a function among its options has thrown.
-    if (this.client !== client) return
+    if (this.closed || this.client !== client) return
     this.client = undefined
     this.lose()
-    if (!this.closed) this.retryTimer.arm(this.delay(), true)
+    this.retry()
   }
 
   private told(client: NatsConnection, status: Status): void {
+    if (this.client !== client) return
     switch (status.type) {
       case 'error':
         this.heard(status.error)
@@ -206,7 +211,8 @@ export class Link {
         dropConnection(client)
         break
       case 'disconnect':
-        this.lose()
+        if (this.connection) this.lose()
+        else nextAttempt(client)
         break
       case 'reconnecting':
         this.reconnecting()

@@ -216,14 +216,9 @@ export class Publisher implements Side {
       client.publish(emit.subject, data, { headers })
     } catch (error) {
       // What is not about the message is about the connection, and the next one takes it.
-      const limit = client.info?.max_payload
-      if (!/max_payload/.test((error as Error).message) || !this.outbox.take(emit)) return false
-      emit.reject(
-        new PayloadTooLargeError(
-          `${eventOf(emit.key)} is over the limit of nats at ${place}` +
-            `${limit === undefined ? '' : `: ${limit} bytes (max_payload), headers included`}`,
-        ),
-      )
+      if (!(error as Error).message.includes('max_payload') || !this.outbox.take(emit)) return false
+      const limit = client.info ? `: ${client.info.max_payload} bytes (max_payload), headers included` : ''
+      emit.reject(new PayloadTooLargeError(`${eventOf(emit.key)} is over the limit of nats at ${place}${limit}`))
       return false
     }
     emit.writtenOn = connection

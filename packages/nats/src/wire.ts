@@ -62,7 +62,6 @@ function isPlain(name: string, value: string): boolean {
   return (
     /^[!#$%&'*+.^`|~\w-]+$/.test(name) &&
     !OWNED.test(name) &&
-    // eslint-disable-next-line no-control-regex -- those are meant
     !/[\u0000-\u001f\u007f]/.test(value) &&
     value.trim() === value &&
     value.isWellFormed()
