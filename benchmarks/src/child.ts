@@ -1,0 +1,108 @@
+/*
+ * One side of a measurement, in a process of its own. The waiter keeps IN_FLIGHT waits pending until
+ * all have settled. It tells the emitter which ids to emit over a socket of theirs, a range per
+ * tick, so that the way of asking costs next to nothing and the same for every peer.
+ */
+import { createServer, connect, type Socket } from 'node:net'
+import { createInterface } from 'node:readline'
+import { peerOf, type PeerSpec } from './peers'
+import type { Emitter, Waiter } from './peers/peer'
+
+interface Task {
+  readonly spec: PeerSpec
+  readonly side: 'waiter' | 'emitter'
+  readonly socket: string
+}
+
+export interface Round {
+  readonly waits: number
+  readonly inFlight: number
+  /** Whether each wait's own duration is taken; it costs. */
+  readonly latencies: boolean
+}
+
+export interface RoundResult {
+  readonly ms: number
+  readonly cpu: number
+  /** Sorted, in ms. */
+  readonly latencies: readonly number[]
+}
+
+/** User and system time of this process, in ms. */
+function cpu(): number {
+  const { user, system } = process.cpuUsage()
+  return (user + system) / 1000
+}
+
+let next = 0
+
+async function round(waiter: Waiter, socket: Socket, { waits, inFlight, latencies }: Round): Promise<RoundResult> {
+  const taken: number[] = []
+  const end = next + waits
+  let asked = next
+  let asking = false
+  const ask = (): void => {
+    asking = false
+    if (!waiter.triggers) socket.write(`${asked} ${next}\n`)
+    asked = next
+  }
+  const begun = performance.now()
+  const cpuBegun = cpu()
+  await new Promise<void>((resolve, reject) => {
+    let left = waits
+    const start = (): void => {
+      const id = String(next++)
+      const at = latencies ? performance.now() : 0
+      waiter.wait(id).then(() => {
+        if (latencies) taken.push(performance.now() - at)
+        if (--left === 0) resolve()
+        else if (next < end) start()
+      }, reject)
+      if (asking) return
+      asking = true
+      process.nextTick(ask)
+    }
+    for (let i = 0; i < Math.min(inFlight, waits); i++) start()
+  })
+  return {
+    ms: performance.now() - begun,
+    cpu: cpu() - cpuBegun,
+    latencies: taken.sort((a, b) => a - b),
+  }
+}
+
+async function runWaiter(waiter: Waiter, path: string): Promise<void> {
+  const server = createServer((socket) => {
+    socket.setNoDelay(true)
+    process.on('message', (message: Round | 'stop') => {
+      if (message !== 'stop') {
+        void round(waiter, socket, message).then((result) => process.send?.(result))
+        return
+      }
+      socket.destroy()
+      server.close()
+      void waiter.close().then(() => process.disconnect())
+    })
+    process.send?.('ready')
+  })
+  server.listen(path)
+  process.send?.('listening')
+}
+
+function runEmitter(emitter: Emitter, path: string): void {
+  const socket = connect(path)
+  createInterface({ input: socket }).on('line', (line) => {
+    const [from = 0, to = 0] = line.split(' ').map(Number)
+    for (let id = from; id < to; id++) emitter.emit(String(id))
+  })
+  process.on('message', (message) => {
+    if (message === 'cpu') process.send?.(cpu())
+    else void emitter.close().then(() => process.disconnect())
+  })
+}
+
+process.once('message', (task: Task) => {
+  const peer = peerOf(task.spec)
+  if (task.side === 'waiter') void peer.waiter().then((waiter) => runWaiter(waiter, task.socket))
+  else void peer.emitter().then((emitter) => runEmitter(emitter, task.socket))
+})

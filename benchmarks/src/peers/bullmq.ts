@@ -1,0 +1,30 @@
+import { Queue, QueueEvents, Worker } from 'bullmq'
+import { name, payload, timeout, type Emitter, type Peer, type Waiter } from './peer'
+
+/** A job queue: it does more (the job survives a crash), and it is what people wait on today. */
+export function bullmq(url: string): Peer {
+  const connection = { url, maxRetriesPerRequest: null }
+  return {
+    async waiter(): Promise<Waiter> {
+      const queue = new Queue(name, { connection })
+      const events = new QueueEvents(name, { connection })
+      await Promise.all([queue.waitUntilReady(), events.waitUntilReady()])
+      return {
+        triggers: true,
+        wait: async (id) => {
+          const job = await queue.add('job', { id }, { removeOnComplete: true })
+          return job.waitUntilFinished(events, timeout)
+        },
+        close: async () => {
+          await events.close()
+          await queue.close()
+        },
+      }
+    },
+    async emitter(): Promise<Emitter> {
+      const worker = new Worker(name, () => Promise.resolve([payload]), { connection, concurrency: 100 })
+      await worker.waitUntilReady()
+      return { emit: () => undefined, close: () => worker.close() }
+    },
+  }
+}
