@@ -1,4 +1,3 @@
-import type { ServerEvents } from 'server-events'
 import { isLost, type Load, type Pair } from './load'
 import { slack } from './options'
 
@@ -9,6 +8,8 @@ export interface Account {
   readonly rejected: number
   /** How often the waiting side lost its subscribing connection. */
   readonly interruptions: number
+  /** How often an emitter lost its connection. */
+  readonly outages: number
   /** All that must not happen, whatever the fault; empty if all is well. */
   readonly problems: readonly string[]
 }
@@ -21,54 +22,54 @@ export interface Checks {
 }
 
 export function accountOf(title: string, load: Load, checks: Checks = {}): Account {
-  const { pairs, complaints, waiting, emitters } = load
+  const { waits, complaints, waiting, emitters } = load
   const { settled, pending, outputStore } = waiting.stats()
   const total = Object.values(settled).reduce((sum, count) => sum + count, 0)
-  const lost = pairs.filter(isLost)
-  const rejected = pairs.filter(({ first }) => first !== undefined && first !== 'resolved')
+  const lost = waits.filter(isLost)
+  const rejected = waits.filter(({ first }) => first !== undefined && first !== 'resolved')
   const problems: string[] = []
   const say = (count: number, what: string): void => {
     if (count > 0) problems.push(`${count} ${what}`)
   }
   say(lost.filter((pair) => checks.mayBeLost?.(pair) !== true).length, 'lost')
-  say(pairs.filter(({ outcome }) => outcome === undefined).length, 'waits hang')
+  say(waits.filter(({ outcome }) => outcome === undefined).length, 'waits hang')
   say(
-    pairs.filter((pair) => pair.settledAt > pair.startedAt + pair.timeout + slack).length,
+    waits.filter((pair) => pair.settledAt > pair.startedAt + pair.timeout + slack).length,
     'settled after their timeout',
   )
-  say(pairs.filter(({ outcome }) => outcome === 'got something else').length, 'got what was not theirs')
-  const odd = pairs.filter(({ outcome }) => outcome !== 'got' && outcome !== 'ERR_TIMEOUT')
+  say(waits.filter(({ outcome }) => outcome === 'got something else').length, 'got what was not theirs')
+  const odd = waits.filter(({ outcome }) => outcome !== 'got' && outcome !== 'ERR_TIMEOUT')
   say(odd.filter((pair) => checks.mayReject?.(pair) !== true).length, 'rejected with something else than a timeout')
-  if (total !== pairs.length || pending !== 0)
-    problems.push(`of ${pairs.length} waits ${total} settled by the instance's own account, and ${pending} are pending`)
+  if (total !== waits.length || pending !== 0)
+    problems.push(`of ${waits.length} waits ${total} settled by the instance's own account, and ${pending} are pending`)
   problems.push(...complaints.leaks, ...complaints.strangers)
-  const account = { lost: lost.length, rejected: rejected.length, interruptions: outputStore.interruptions, problems }
-  tell(title, load, account, emitters)
+  const account = {
+    lost: lost.length,
+    rejected: rejected.length,
+    interruptions: outputStore.interruptions,
+    outages: emitters.reduce((sum, events) => sum + events.stats().inputStore.interruptions, 0),
+    problems,
+  }
+  tell(title, load, account)
   return account
 }
 
 /** One line that a person can read. */
-function tell(
-  title: string,
-  { pairs, waiting, complaints }: Load,
-  account: Account,
-  emitters: readonly ServerEvents[],
-): void {
-  const { settled, outputStore } = waiting.stats()
+function tell(title: string, { waits, waiting, complaints }: Load, account: Account): void {
+  const { settled } = waiting.stats()
   const ways = Object.entries(settled).flatMap(([way, count]) => (count > 0 ? [`${way} ${count}`] : []))
-  const inputs = [waiting, ...emitters].reduce((sum, events) => sum + events.stats().inputStore.interruptions, 0)
   const slowest = Math.max(
     0,
-    ...pairs.flatMap(({ outcome, settledAt, emittedAt }) => (outcome === 'got' ? [settledAt - emittedAt] : [])),
+    ...waits.flatMap(({ outcome, settledAt, emittedAt }) => (outcome === 'got' ? [settledAt - emittedAt] : [])),
   )
   const codes = [...complaints.counts].map(([code, count]) => `${code.replace('ERR_', '')} ${count}`)
   const parts = [
-    `${pairs.length} waits: ${ways.join(', ')}`,
+    `${waits.length} waits: ${ways.join(', ')}`,
     `lost ${account.lost}`,
     `first emits rejected ${account.rejected}`,
-    `interruptions ${outputStore.interruptions} subscribing, ${inputs} publishing`,
+    `interruptions: waiting ${account.interruptions}, emitting ${account.outages}`,
     `slowest ${(slowest / 1000).toFixed(2)} s`,
-    `errors told: ${codes.join(', ') || 'none'}`,
+    `errors: ${codes.join(', ') || 'none'}`,
   ]
   process.stdout.write(`  [ioredis ${process.env['IOREDIS'] ?? '5'}] ${title}: ${parts.join('; ')}\n`)
 }

@@ -26,7 +26,7 @@ export class Complaints {
   }
 
   #look(error: Error): void {
-    const shown = inspect(error, { depth: 12, showHidden: true }) + JSON.stringify(error) + error.stack
+    const shown = `${inspect(error, { depth: 12, showHidden: true })}${JSON.stringify(error)}${error.stack}`
     for (const secret of [password, payload]) if (shown.includes(secret)) this.leaks.add(`${secret} in ${error.name}`)
     if (error.cause instanceof Error) this.#look(error.cause)
   }

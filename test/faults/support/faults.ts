@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { eventually } from '@server-events/testing'
-import type { ServerEvents, Stats } from 'server-events'
+import type { ServerEvents } from 'server-events'
 import { areWholePushes } from './push'
 import type { Stage } from './stage'
 
@@ -11,6 +11,8 @@ export interface Scene {
   readonly emitters: readonly [ServerEvents, ServerEvents]
   /** How long silence lasts, in ms: longer than the heartbeat and the timeouts. */
   readonly silence: number
+  /** For a control, in which it may never be: goes on after so many ms without having seen that a fault hit. */
+  readonly unseen?: number | undefined
 }
 
 export interface Fault {
@@ -25,16 +27,19 @@ export interface Fault {
   strike(scene: Scene): Promise<void>
 }
 
-type Health = 'inputStore' | 'outputStore'
-
-const health = (events: ServerEvents, side: Health): Stats[Health] => events.stats()[side]
+type Side = 'inputStore' | 'outputStore'
 
 /** Resolves when this side has lost its connection since `hit` began. */
-async function seen(events: ServerEvents, side: Health, hit: () => unknown): Promise<void> {
-  await eventually(() => health(events, side).connected, { timeout: 30_000 })
-  const { interruptions } = health(events, side)
+async function seen({ unseen }: Scene, events: ServerEvents, side: Side, hit: () => unknown): Promise<void> {
+  if (unseen !== undefined) {
+    await hit()
+    await delay(unseen)
+    return
+  }
+  await eventually(() => events.stats()[side].connected, { timeout: 30_000 })
+  const { interruptions } = events.stats()[side]
   await hit()
-  await eventually(() => health(events, side).interruptions > interruptions, { timeout: 30_000 })
+  await eventually(() => events.stats()[side].interruptions > interruptions, { timeout: 30_000 })
 }
 
 /** Hits again and again, at last one that is seen: a hit between two connections is none. */
@@ -46,25 +51,28 @@ async function loop(times: number, pause: number, last: () => Promise<void>, hit
   await last()
 }
 
-const killed = (type: 'pubsub' | 'normal', side: Health): Fault => ({
+const killed = (type: 'pubsub' | 'normal', side: Side): Fault => ({
   name: `CLIENT KILL TYPE ${type} in a loop`,
   lasts: 1_200,
-  strike: ({ stage, waiting, emitters }) => {
-    const kill = (): Promise<unknown> => stage.admin.client('KILL', 'TYPE', type)
-    const victim = type === 'pubsub' ? waiting : emitters[0]
-    return loop(20, 60, () => seen(victim, side, kill), kill)
+  strike: (scene) => {
+    const kill = (): Promise<unknown> => scene.stage.admin.client('KILL', 'TYPE', type)
+    const victim = type === 'pubsub' ? scene.waiting : scene.emitters[0]
+    return loop(20, 60, () => seen(scene, victim, side, kill), kill)
   },
 })
 
 export const cut: Fault = {
   name: 'socket cut by a proxy',
   lasts: 1_000,
-  strike: ({ stage: { inlet, outlet }, waiting, emitters: [emitter] }) => {
+  strike: (scene) => {
+    const { stage, waiting, emitters } = scene
     const hit = (): void => {
-      inlet.cut()
-      outlet.cut()
+      stage.inlet.cut()
+      stage.outlet.cut()
     }
-    return loop(8, 120, () => seen(waiting, 'outputStore', () => seen(emitter, 'inputStore', hit)), hit)
+    const last = (): Promise<void> =>
+      seen(scene, waiting, 'outputStore', () => seen(scene, emitters[0], 'inputStore', hit))
+    return loop(8, 120, last, hit)
   },
 }
 
@@ -74,9 +82,10 @@ export const killedNormal = killed('normal', 'inputStore')
 export const deafSubscriber: Fault = {
   name: 'blackholed subscriber',
   lasts: 'silence',
-  strike: async ({ stage, waiting }) => {
+  strike: async (scene) => {
+    const { stage, waiting } = scene
     const dead = new Set(stage.subscribing)
-    await seen(waiting, 'outputStore', () => {
+    await seen(scene, waiting, 'outputStore', () => {
       stage.meddle = (_, chunk, connection) => (dead.has(connection) ? undefined : chunk)
     })
   },
@@ -86,22 +95,24 @@ export const mutePublisher: Fault = {
   name: 'blackholed publisher, another worker storing meanwhile',
   lasts: 'silence',
   swallows: true,
-  strike: async ({ stage: { outlet }, emitters: [emitter], silence }) => {
-    await seen(emitter, 'inputStore', () => outlet.blackhole())
+  strike: async (scene) => {
+    const { stage, emitters, silence } = scene
+    await seen(scene, emitters[0], 'inputStore', () => stage.outlet.blackhole())
     await delay(silence / 4)
-    outlet.heal()
+    stage.outlet.heal()
   },
 }
 
 export const frozen: Fault = {
   name: 'SIGSTOP of the server, then SIGCONT',
   lasts: 'silence',
-  strike: async ({ stage: { server }, waiting, silence }) => {
+  strike: async (scene) => {
+    const { stage, waiting, silence } = scene
     try {
-      await seen(waiting, 'outputStore', () => server.pause())
+      await seen(scene, waiting, 'outputStore', () => stage.server.pause())
       await delay(silence / 4)
     } finally {
-      server.resume()
+      stage.server.resume()
     }
   },
 }
@@ -110,9 +121,10 @@ export const crashed: Fault = {
   name: 'kill -9 and restart with appendonly',
   server: ['--appendonly', 'yes', '--appendfsync', 'always'],
   lasts: 1_500,
-  strike: async ({ stage: { server }, waiting }) => {
+  strike: async (scene) => {
+    const { server } = scene.stage
     for (let i = 0; i < 2; i++) {
-      await seen(waiting, 'outputStore', () => server.kill())
+      await seen(scene, scene.waiting, 'outputStore', () => server.kill())
       await delay(200)
       await server.restart()
     }
@@ -122,9 +134,10 @@ export const crashed: Fault = {
 export const cutWhileSubscribing: Fault = {
   name: 'connection cut between ready and the reply to PSUBSCRIBE',
   lasts: 800,
-  strike: async ({ stage, waiting }) => {
+  strike: async (scene) => {
+    const { stage, waiting } = scene
     let cuts = 0
-    await seen(waiting, 'outputStore', () => {
+    await seen(scene, waiting, 'outputStore', () => {
       stage.meddle = (direction, chunk) => {
         if (direction === 'up' || !chunk.includes('psubscribe') || cuts === 3) return chunk
         cuts++
@@ -133,17 +146,18 @@ export const cutWhileSubscribing: Fault = {
       }
       stage.inlet.cut()
     })
-    await eventually(() => cuts === 3 && health(waiting, 'outputStore').connected, { timeout: 20_000 })
+    await eventually(() => cuts === 3 && waiting.stats().outputStore.connected, { timeout: 20_000 })
   },
 }
 
 export const unanswered: Fault = {
   name: 'reply to PUBLISH swallowed',
   lasts: 1_000,
-  strike: async ({ stage: { outlet }, emitters: [emitter] }) => {
+  strike: async (scene) => {
+    const { outlet } = scene.stage
     // For ever on these connections: TCP loses nothing in the middle.
     const mute = outlet.accepted
-    await seen(emitter, 'inputStore', () => {
+    await seen(scene, scene.emitters[0], 'inputStore', () => {
       outlet.filter = (direction, chunk, connection) => (direction === 'down' && connection <= mute ? undefined : chunk)
     })
   },
@@ -166,12 +180,14 @@ export const swallowedPush: Fault = {
 export const outOfMemory: Fault = {
   name: 'OOM on SET',
   lasts: 1_000,
-  strike: async ({ stage: { admin }, waiting }) => {
+  strike: async (scene) => {
+    const { admin } = scene.stage
     await admin.config('SET', 'maxmemory', '1')
-    await delay(300)
-    // Who was away meanwhile missed what was published and not stored.
-    await seen(waiting, 'outputStore', () => admin.client('KILL', 'TYPE', 'pubsub'))
-    await delay(300)
+    await delay(200)
+    // Who is away meanwhile misses what is published and not stored.
+    const kill = (): Promise<unknown> => admin.client('KILL', 'TYPE', 'pubsub')
+    await loop(5, 100, () => seen(scene, scene.waiting, 'outputStore', kill), kill)
+    await delay(200)
     await admin.config('SET', 'maxmemory', '0')
   },
 }
@@ -179,10 +195,11 @@ export const outOfMemory: Fault = {
 export const overflowing: Fault = {
   name: 'subscriber dropped by the output-buffer limit',
   lasts: 1_200,
-  strike: async ({ stage: { admin }, waiting }) => {
+  strike: async (scene) => {
+    const { admin } = scene.stage
     await admin.config('SET', 'client-output-buffer-limit', 'pubsub 262144 0 0')
     const flood = (): Promise<unknown> => admin.publish('se:job:', 'x'.repeat(1_048_576))
-    await loop(8, 120, () => seen(waiting, 'outputStore', flood), flood)
+    await loop(8, 120, () => seen(scene, scene.waiting, 'outputStore', flood), flood)
     await admin.config('SET', 'client-output-buffer-limit', 'pubsub 0 0 0')
   },
 }
@@ -190,10 +207,11 @@ export const overflowing: Fault = {
 export const full: Fault = {
   name: 'maxclients reached and lifted',
   lasts: 1_200,
-  strike: async ({ stage: { admin }, waiting }) => {
+  strike: async (scene) => {
+    const { admin } = scene.stage
     const [, before] = (await admin.config('GET', 'maxclients')) as [string, string]
     await admin.config('SET', 'maxclients', '1')
-    await seen(waiting, 'outputStore', async () => {
+    await seen(scene, scene.waiting, 'outputStore', async () => {
       await admin.client('KILL', 'TYPE', 'normal')
       await admin.client('KILL', 'TYPE', 'pubsub')
     })

@@ -27,6 +27,7 @@ const step = 10
 /** Waits in one instance, their events from others; each event is emitted until an emit resolves, as a worker would. */
 export class Load {
   readonly pairs: Pair[] = []
+  readonly #late: Pair[] = []
   readonly #settling: Promise<void>[] = []
   readonly #emitting: Promise<void>[] = []
   #next = 0
@@ -39,11 +40,11 @@ export class Load {
   ) {}
 
   /** Makes waits, whose events are emitted later. */
-  wait(name: string, count: number, options: { timeout: number; recall?: boolean }): Pair[] {
+  wait(names: readonly string[], count: number, options: { timeout: number; recall?: boolean }): Pair[] {
     const made: Pair[] = []
     for (let i = 0; i < count; i++) {
       const pair: Pair = {
-        name,
+        name: names[i % names.length] as string,
         id: String(this.pairs.length),
         timeout: options.timeout,
         startedAt: performance.now(),
@@ -55,31 +56,48 @@ export class Load {
       }
       this.pairs.push(pair)
       made.push(pair)
-      this.#settling.push(this.#settle(pair, this.waiting.on(name, pair.id, options)))
+      this.#settling.push(this.#settle(pair, this.waiting.on(pair.name, pair.id, options)))
     }
     return made
+  }
+
+  /** Waits again for what was emitted before. */
+  waitLate(emitted: readonly Pair[], options: { timeout: number }): void {
+    for (const { name, id, first, accepted } of emitted) {
+      const startedAt = performance.now()
+      // From now on, because that is what it takes the wait.
+      const timing = { timeout: options.timeout, startedAt, emittedAt: startedAt, settledAt: NaN }
+      const pair: Pair = { name, id, first, accepted, outcome: undefined, ...timing }
+      this.#late.push(pair)
+      this.#settling.push(this.#settle(pair, this.waiting.on(name, id, options)))
+    }
+  }
+
+  /** All waits, the late ones included. */
+  get waits(): readonly Pair[] {
+    return [...this.pairs, ...this.#late]
   }
 
   /** Emits the events of the next waits, spread over so many ms; resolves when the last has left. */
   async emit(count: number, ms: number): Promise<void> {
     const start = performance.now()
-    for (let sent = 0; sent < count && !this.#stopped; await delay(step)) {
+    let sent = 0
+    while (sent < count && !this.#stopped) {
       const due = Math.min(count, Math.ceil((count * (performance.now() - start + step)) / ms))
       for (; sent < due; sent++) this.#emitting.push(this.#deliver(this.pairs[this.#next++] as Pair))
+      await delay(step)
     }
   }
 
   /** Resolves when all waits have settled, or when it is certain that one hangs. */
   async settled(): Promise<void> {
-    const latest = Math.max(...this.pairs.map(({ startedAt, timeout }) => startedAt + timeout)) + slack
-    const given = new AbortController()
-    const late = delay(Math.max(0, latest - performance.now()), undefined, { signal: given.signal }).catch(
-      () => undefined,
-    )
-    await Promise.race([Promise.all(this.#settling), late])
+    const latest = Math.max(...this.waits.map(({ startedAt, timeout }) => startedAt + timeout)) + slack
+    const certain = new AbortController()
+    const hanging = delay(latest - performance.now(), undefined, certain).catch(() => undefined)
+    await Promise.race([Promise.all(this.#settling), hanging])
     this.#stopped = true
-    await Promise.race([Promise.all(this.#emitting), late])
-    given.abort()
+    await Promise.race([Promise.all(this.#emitting), hanging])
+    certain.abort()
   }
 
   async #settle(pair: Pair, wait: Promise<unknown[]>): Promise<void> {

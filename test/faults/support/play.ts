@@ -10,55 +10,50 @@ export interface Setting {
   readonly transport?: RedisTransportOptions
   readonly recall?: boolean
   readonly backstop?: number
-  /** How long waits last, in ms. */
+  /** How long kept waits last, in ms. */
   readonly patience?: number
   /** How long a silent peer is silent, in ms. */
   readonly silence?: number
-  /** Of the waiting side, in place of `transport`. */
-  readonly waitingTransport?: RedisTransportOptions
-  /** Instead of waiting until the fault was seen, for so many ms: a control may never see it. */
+  /** For a control: goes on after so many ms without having seen that a fault hit. */
   readonly unseen?: number
-  readonly title?: string
   readonly waits?: number
+  /** Arguments for the server, instead of the fault's. */
   readonly server?: readonly string[]
+  readonly title?: string
 }
 
 const briskSilence = 1_500
 
 async function scene(stage: Stage, setting: Setting, kept: boolean): Promise<Scene> {
-  const { transport = brisk, backstop = briskBackstop, silence = briskSilence } = setting
+  const { transport = brisk, backstop = briskBackstop, silence = briskSilence, unseen } = setting
   const options = kept ? { keep, backstop } : {}
-  const waiting = stage.connect('inlet', { ...options, listen: ['job'] }, setting.waitingTransport ?? transport)
+  const waiting = stage.connect('inlet', { ...options, listen: ['job'] }, transport)
   const emitters = [stage.connect('outlet', options, transport), stage.connect('server', options, transport)] as const
   await Promise.all([waiting, ...emitters].map((events) => events.init()))
-  return { stage, waiting, emitters, silence }
+  return { stage, waiting, emitters, silence, unseen }
 }
 
-async function strike(fault: Fault, scene: Scene, load: Load, count: number, { unseen }: Setting): Promise<void> {
-  const ms = fault.lasts === 'silence' ? scene.silence : fault.lasts
-  const struck = fault.strike(scene)
-  const ended =
-    unseen === undefined
-      ? struck
-      : Promise.race([struck.catch(() => undefined), load.emit(0, 0).then(() => pause(unseen))])
-  await Promise.all([ended, load.emit(count, ms)])
+async function strike({ strike, lasts }: Fault, scene: Scene, load: Load, count: number): Promise<void> {
+  await Promise.all([strike(scene), load.emit(count, lasts === 'silence' ? scene.silence : lasts)])
 }
 
-function pause(ms: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, ms))
-}
-
-/** Kept waits are pending; a fifth of the events comes before the fault, most while it lasts, the rest after. */
+/**
+ * Kept waits are pending; a fifth of the events comes before the fault, most while it lasts, the
+ * rest after it. In the end the first are waited for once more.
+ */
 export function playKept(fault: Fault, setting: Setting = {}): Promise<Account & { readonly stale: number }> {
   const { waits = pending, recall = true, title = `${fault.name}, kept`, patience: timeout = patience } = setting
   return onStage(setting.server ?? fault.server, async (stage) => {
     const played = await scene(stage, setting, true)
     const load = new Load(played.waiting, played.emitters, stage.complaints)
-    load.wait('job', waits, { timeout, recall })
+    const all = load.wait(['job'], waits, { timeout, recall })
     const some = Math.floor(waits / 5)
+    const early = all.slice(0, some)
     await load.emit(some, 200)
-    await strike(fault, played, load, waits - 2 * some, setting)
+    await eventually(() => early.every(({ accepted }) => accepted !== undefined), { timeout })
+    await strike(fault, played, load, waits - 2 * some)
     await load.emit(some, 200)
+    if (recall) load.waitLate(early, { timeout })
     await load.settled()
     const account = accountOf(title, load)
     return { ...account, stale: fault.swallows === true ? await countStale(load) : 0 }
@@ -85,11 +80,11 @@ export function playPlain(fault: Fault, setting: Setting = {}): Promise<Account 
     const load = new Load(waiting, emitters, stage.complaints)
     const some = Math.floor(waits / 5)
     const ms = fault.lasts === 'silence' ? played.silence : fault.lasts
-    const before = load.wait('job', some, { timeout: patience })
+    const before = load.wait(['job'], some, { timeout: patience })
     await load.emit(some, 100)
     await eventually(() => before.every(({ outcome }) => outcome !== undefined), { timeout: patience })
-    const during = new Set(load.wait('job', waits - 2 * some, { timeout: ms + 1_000 }))
-    await strike(fault, played, load, during.size, setting)
+    const during = new Set(load.wait(['job'], waits - 2 * some, { timeout: ms + 1_000 }))
+    await strike(fault, played, load, during.size)
     const ready = (): boolean =>
       waiting.stats().outputStore.connected && emitters.every((events) => events.stats().inputStore.connected)
     let after: Pair[] = []
@@ -99,7 +94,7 @@ export function playPlain(fault: Fault, setting: Setting = {}): Promise<Account 
       await eventually(ready, { timeout: 20_000 })
       const { interruptions } = waiting.stats().outputStore
       for (const pair of after) uncounted.add(pair)
-      after = load.wait('job', some, { timeout: 3_000 })
+      after = load.wait(['job'], some, { timeout: 3_000 })
       await load.emit(some, 100)
       await eventually(() => after.every(({ outcome }) => outcome !== undefined), { timeout: patience })
       if (waiting.stats().outputStore.interruptions === interruptions) break

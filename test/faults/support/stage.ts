@@ -1,4 +1,4 @@
-import Redis from 'ioredis'
+import Redis, { type RedisOptions } from 'ioredis'
 import { RedisTransport, type RedisTransportOptions } from '@server-events/redis'
 import { startProxy, startRedis, type FaultProxy, type Filter, type RedisServer } from '@server-events/testing'
 import { ServerEvents, type ServerEventsOptions } from 'server-events'
@@ -36,7 +36,11 @@ export class Stage {
   }
 
   /** An instance of its own connections. `at` is where it connects to, 'server' without a proxy. */
-  connect(at: 'inlet' | 'outlet' | 'server', options: Untyped, transport: RedisTransportOptions): ServerEvents {
+  connect(
+    at: 'inlet' | 'outlet' | 'server',
+    options: Untyped,
+    transport: RedisOptions & RedisTransportOptions,
+  ): ServerEvents {
     const { host, port } = this[at]
     return this.adopt(new RedisTransport({ host, port, password, ...transport }), options)
   }
