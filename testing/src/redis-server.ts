@@ -1,5 +1,5 @@
 import { closeSync, openSync } from 'node:fs'
-import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -14,6 +14,8 @@ export interface RedisServerOptions {
   readonly args?: readonly string[]
   /** The port; a free one by default. */
   readonly port?: number
+  /** Lines of a configuration file, which it may rewrite and finds again when it is restarted: a Sentinel demands one. */
+  readonly config?: readonly string[]
 }
 
 /** A Redis (or Valkey) of one's own on 127.0.0.1. It does not outlive the process that started it. */
@@ -41,14 +43,16 @@ export interface RedisServer {
 const host = '127.0.0.1'
 
 /** Starts a server, installing one if need be (see redis-binary), and resolves when it answers. */
-export async function startRedis({ args = [], port }: RedisServerOptions = {}): Promise<RedisServer> {
+export async function startRedis({ args = [], port, config }: RedisServerOptions = {}): Promise<RedisServer> {
   const binary = await redisBinary()
   const directory = await mkdtemp(join(tmpdir(), 'redis-'))
+  const file = config && join(directory, 'redis.conf')
   try {
+    if (file !== undefined) await writeFile(file, `${config?.join('\n')}\n`)
     for (let attempt = 1; ; attempt++) {
       const candidate = port ?? (await freePort())
       try {
-        return await OwnRedis.start(binary, args, candidate, directory)
+        return await OwnRedis.start([binary, ...(file === undefined ? [] : [file])], args, candidate, directory)
       } catch (error) {
         const taken = /address already in use/i.test((error as Error).message)
         if (!taken || port !== undefined || attempt === 5) throw error
@@ -65,18 +69,23 @@ class OwnRedis implements RedisServer {
   readonly port: number
   readonly url: string
   readonly directory: string
-  readonly #binary: string
+  readonly #command: readonly string[]
   readonly #args: readonly string[]
   #process!: Leashed
 
-  static async start(binary: string, args: readonly string[], port: number, directory: string): Promise<OwnRedis> {
-    const redis = new OwnRedis(binary, args, port, directory)
+  static async start(
+    command: readonly string[],
+    args: readonly string[],
+    port: number,
+    directory: string,
+  ): Promise<OwnRedis> {
+    const redis = new OwnRedis(command, args, port, directory)
     await redis.#launch()
     return redis
   }
 
-  private constructor(binary: string, args: readonly string[], port: number, directory: string) {
-    this.#binary = binary
+  private constructor(command: readonly string[], args: readonly string[], port: number, directory: string) {
+    this.#command = command
     this.#args = args
     this.port = port
     this.directory = directory
@@ -113,13 +122,14 @@ class OwnRedis implements RedisServer {
     const log = join(this.directory, 'log')
     const socket = join(this.directory, 'socket')
     await rm(socket, { force: true })
+    const [binary = '', ...file] = this.#command
     const output = openSync(log, 'w')
     try {
       this.#process = await spawnLeashed(
-        this.#binary,
+        binary,
         // prettier-ignore
         [
-          '--port', String(this.port), '--bind', host, '--dir', this.directory, '--unixsocket', socket,
+          ...file, '--port', String(this.port), '--bind', host, '--dir', this.directory, '--unixsocket', socket,
           '--save', '', '--appendonly', 'no', ...this.#args,
         ],
         { output: [output, output] },
@@ -134,7 +144,7 @@ class OwnRedis implements RedisServer {
     } catch (error) {
       await this.kill()
       const said = (await readFile(log, 'utf8')).slice(-2_000)
-      throw new Error(`${this.#binary} did not start: ${(error as Error).message}\n${said}`)
+      throw new Error(`${binary} did not start: ${(error as Error).message}\n${said}`)
     }
   }
 }
