@@ -1,0 +1,119 @@
+import { eventually, startNats } from '@server-events/testing'
+import type { NatsServer } from '@server-events/testing'
+import { closeAll, event, open, rejection, sentinel } from './support'
+
+interface Permissions {
+  readonly publish?: { readonly allow?: readonly string[]; readonly deny?: readonly string[] }
+  readonly subscribe?: { readonly allow?: readonly string[]; readonly deny?: readonly string[] }
+}
+
+/** `admin` may do anything, `user` what is given. */
+const config = (permissions: Permissions = {}): string => `
+  authorization {
+    users: [
+      { user: admin, password: secret }
+      { user: user, password: secret, permissions: ${JSON.stringify(permissions)} }
+    ]
+  }`
+
+const admin = { user: 'admin', pass: 'secret' }
+const user = { user: 'user', pass: 'secret' }
+const key = { name: 'report', id: '42' }
+
+let nats: NatsServer
+
+beforeAll(async () => {
+  nats = await startNats({ config: config() })
+}, 120_000)
+
+afterEach(closeAll)
+
+afterAll(async () => {
+  await nats.stop()
+})
+
+test('a forbidden subscription rejects and names the subject, and the others stand', async () => {
+  await nats.reload(config({ subscribe: { deny: ['se.secret.>'] } }))
+  const api = open(nats, user)
+  const [, error] = await Promise.all([
+    api.transport.subscribe({ name: 'report' }),
+    rejection(api.transport.subscribe({ name: 'secret', id: 'a.b' })),
+  ])
+  expect(error).toMatchObject({ code: 'ERR_FORBIDDEN', channel: 'se.secret.a=2Eb' })
+  expect(error.message).toBe(`nats at 127.0.0.1:${nats.port} forbids subscribing to "se.secret.a=2Eb"`)
+  const worker = open(nats, admin)
+  await sentinel(worker, api, key)
+  expect(api.receiver.log).toEqual(['outputStore up'])
+})
+
+test('a forbidden publish rejects and names the subject, and what leaves with it is accepted', async () => {
+  await nats.reload(config({ publish: { deny: ['se.secret.>'] } }))
+  const worker = open(nats, user)
+  const api = open(nats, admin)
+  await api.transport.subscribe({ name: 'report' })
+  const [, error] = await Promise.all([
+    worker.transport.publish(key, event('1')),
+    rejection(worker.transport.publish({ name: 'secret', id: '1' }, event('payload'))),
+    worker.transport.publish(key, event('2')),
+  ])
+  expect(error).toMatchObject({ code: 'ERR_FORBIDDEN', channel: 'se.secret.1' })
+  expect(error.message).not.toContain('payload')
+  await eventually(() => api.receiver.heard.length === 2)
+  expect(api.receiver.bodies).toEqual(['1', '2'])
+})
+
+test('a topic that stood is lost when its permission is taken, without an interruption', async () => {
+  await nats.reload(config())
+  const api = open(nats, user)
+  await api.transport.subscribe({ name: 'report' })
+  await api.transport.subscribe({ name: 'other' })
+  await nats.reload(config({ subscribe: { deny: ['se.report.>'] } }))
+  await eventually(() => api.receiver.losses.length === 1)
+  const [loss] = api.receiver.losses
+  expect(loss?.topic).toEqual({ name: 'report' })
+  expect(loss?.error).toMatchObject({ code: 'ERR_FORBIDDEN', channel: 'se.report.*' })
+  const worker = open(nats, admin)
+  await sentinel(worker, api, { name: 'other', id: '1' })
+  expect(api.receiver.log).toEqual(['outputStore up', 'lost report'])
+})
+
+test('an outcome that may not be stored is published all the same, and rejects as not kept', async () => {
+  await nats.reload(config({ publish: { deny: ['$KV.>'] } }))
+  const worker = open(nats, user)
+  const api = open(nats, admin)
+  await api.transport.subscribe(key)
+  const error = await rejection(worker.transport.keeper!.publish(key, event('here'), 60_000))
+  expect(error).toMatchObject({ code: 'ERR_NOT_KEPT', cause: { code: 'ERR_FORBIDDEN' } })
+  expect(error.message).toContain('forbids publishing to "$KV.se_kept.se.report.42"')
+  await eventually(() => api.receiver.heard.length === 1)
+  expect(await api.transport.keeper?.recall([key])).toEqual([undefined])
+})
+
+test('who may not read outcomes is told so at once', async () => {
+  await nats.reload(config({ publish: { deny: ['$JS.API.>'] } }))
+  const [answer] = (await open(nats, user).transport.keeper?.recall([key])) ?? []
+  expect(answer).toMatchObject({ code: 'ERR_FORBIDDEN' })
+})
+
+test('these permissions suffice: a worker that keeps, and a server that waits', async () => {
+  const setUp = open(nats, admin)
+  await setUp.transport.connect()
+  await nats.reload(
+    config({ publish: { allow: ['se.report.*', '$KV.se_kept.se.report.*'] }, subscribe: { allow: ['_INBOX.>'] } }),
+  )
+  const worker = open(nats, user)
+  await worker.transport.connect()
+  await worker.transport.keeper?.publish(key, event('kept'), 60_000)
+  await closeAll()
+  await nats.reload(
+    config({
+      publish: { allow: ['$JS.API.STREAM.MSG.GET.KV_se_kept'] },
+      subscribe: { allow: ['se.report.*', '_INBOX.>'] },
+    }),
+  )
+  const api = open(nats, user)
+  await api.transport.connect()
+  await api.transport.subscribe({ name: 'report' })
+  await api.transport.subscribe(key)
+  expect(await api.transport.keeper?.recall([key])).toEqual([event('kept')])
+})
