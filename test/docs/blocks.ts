@@ -9,11 +9,12 @@ export interface Block {
 
 /**
  * What docs may contain, and what becomes of it: `ts` and `js` are compiled and run, `sh` is checked command by
- * command, `json` is parsed, `text` must be what the program before it printed. `picture` is drawn for people.
+ * command, `json` is parsed, `acl` is an aclfile that a Redis starts with, `text` must be what the program before it
+ * printed. `picture` is drawn for people.
  *
  * Anything else is refused, a block without a language included: it would be a block that nobody executes.
  */
-const languages = ['ts', 'js', 'sh', 'json', 'text', 'picture'] as const
+const languages = ['ts', 'js', 'sh', 'json', 'acl', 'text', 'picture'] as const
 type Language = (typeof languages)[number]
 
 const fence = /^ *(`{3,}|~{3,}) *(\S*) *(.*)$/

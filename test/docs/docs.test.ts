@@ -1,5 +1,6 @@
 import { spawnSync } from 'node:child_process'
-import { readFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { startRedis } from '@server-events/testing'
 import type { RedisServer } from '@server-events/testing'
@@ -58,6 +59,18 @@ describe.each(files)('$file', ({ file, markdown }) => {
       case 'json':
         test(`${title} parses`, () => {
           expect(() => JSON.parse(block.code) as unknown).not.toThrow()
+        })
+        break
+      case 'acl':
+        test(`${title} is an aclfile`, async () => {
+          const folder = mkdtempSync(join(tmpdir(), 'server-events-acl-'))
+          writeFileSync(join(folder, 'acl'), block.code)
+          try {
+            // Refuses to start if a line is wrong.
+            await (await startRedis({ args: ['--aclfile', join(folder, 'acl')] })).stop()
+          } finally {
+            rmSync(folder, { recursive: true })
+          }
         })
         break
       case 'text':

@@ -63,12 +63,17 @@ export class Programs {
 
   /** Compiles and runs a block. Rejects unless it has the right types, ends by itself in time and ends well. */
   async run(block: Block, timeout = 20_000): Promise<Result> {
-    const problems = this.problems.get(block)
-    if (problems !== undefined) throw new Error(problems.join('\n'))
-    const result = await this.execute(this.files.get(block) ?? '', timeout)
+    const result = await this.execute(this.fileOf(block), timeout)
     if (result.code === 0) return result
     const end = result.code === null ? `did not end within ${timeout} ms` : `ended with ${result.code}`
     throw new Error(`${block.file}:${block.line}: the program ${end}\n${result.stdout}${result.stderr}`)
+  }
+
+  /** The file of a compiled block, for those who run it in their own way. */
+  fileOf(block: Block): string {
+    const problems = this.problems.get(block)
+    if (problems !== undefined) throw new Error(problems.join('\n'))
+    return this.files.get(block) ?? ''
   }
 
   remove(): void {
