@@ -26,6 +26,24 @@ describe('never early by the monotonic clock', () => {
     expect(events.stats()).toMatchObject({ pending: 0, settled: { timeout: 1000 } })
   })
 
+  test('waits begun within one ms do not end together', async () => {
+    const { events } = start()
+    const early: number[] = []
+    for (let round = 0; round < 40; round++) {
+      const waits = Array.from({ length: 10 }, (_, id) => {
+        const from = performance.now()
+        const wait = events.on('report', id, 4).catch(() => {
+          const took = performance.now() - from
+          if (took < 4) early.push(took)
+        })
+        while (performance.now() < from + 0.1);
+        return wait
+      })
+      await Promise.all(waits)
+    }
+    expect(early).toEqual([])
+  })
+
   test('waits started and ended in any order time out in the order of their deadlines', async () => {
     const { events, transport } = start()
     const order: number[] = []
@@ -213,15 +231,18 @@ describe("jest's fake timers", () => {
       loaded = require('server-events') as typeof serverEvents
     })
     const events = new loaded!.ServerEvents(new ScriptedTransport())
-    const wait = watch(events.on('report', 1, 1000))
-    jest.advanceTimersByTime(990)
-    await settle()
-    expect(wait.state).toBe('pending')
-    // By the real clock's fraction of a ms it may be 1 ms more.
-    jest.advanceTimersByTime(11)
-    await settle()
-    expect(wait.value).toEqual(timeoutError)
-    await events.close()
+    try {
+      const wait = watch(events.on('report', 1, 1000))
+      jest.advanceTimersByTime(990)
+      await settle()
+      expect(wait.state).toBe('pending')
+      // By the real clock's fraction of a ms it may be 1 ms more.
+      jest.advanceTimersByTime(11)
+      await settle()
+      expect(wait.value).toEqual(timeoutError)
+    } finally {
+      await events.close()
+    }
   })
 
   test('with `performance` left alone: the clock is where the last timer was', async () => {

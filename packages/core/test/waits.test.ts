@@ -193,8 +193,8 @@ describe('rule 7: one dispatch', () => {
     await Promise.all(waits.slice(0, 2))
   })
 
-  test('a failure settles waits and calls no listener', async () => {
-    const { events, transport } = start()
+  test('a failure settles waits and is nothing to a listener', async () => {
+    const { events, transport, told } = start()
     const called: string[] = []
     await events.listen('report', (id) => called.push(id))
     const wait = events.on('report', 1)
@@ -202,6 +202,7 @@ describe('rule 7: one dispatch', () => {
     expect(await rejection(wait)).toMatchObject({ code: 'ERR_REMOTE' })
     transport.deliver({ name: 'report', id: 'sentinel' }, [])
     expect(called).toEqual(['sentinel'])
+    expect(told).toEqual([])
   })
 
   test('`wants` tells a transport what is waited for or listened to, and nothing else', async () => {
