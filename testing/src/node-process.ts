@@ -11,6 +11,8 @@ export interface NodeProcessOptions {
   readonly cwd?: string
   /** The node to run; ours by default. */
   readonly node?: string
+  /** Called with each line of stdout and stderr, for those who show them. */
+  readonly echo?: (line: string) => void
 }
 
 /** A node process that does not outlive us, read line by line. */
@@ -32,7 +34,7 @@ export interface NodeProcess {
 /** Runs a JavaScript file. */
 export async function runNode(
   file: string,
-  { args = [], env = {}, execArgv = [], cwd, node = process.execPath }: NodeProcessOptions = {},
+  { args = [], env = {}, execArgv = [], cwd, node = process.execPath, echo = () => undefined }: NodeProcessOptions = {},
 ): Promise<NodeProcess> {
   const child = await spawnLeashed(node, [...execArgv, file, ...args], {
     env: { ...process.env, ...env },
@@ -45,7 +47,11 @@ export async function runNode(
   child.shell.ref()
   const lines: string[] = []
   const errors: string[] = []
-  createInterface({ input: stdout }).on('line', (line) => lines.push(line))
+  createInterface({ input: stdout }).on('line', (line) => {
+    lines.push(line)
+    echo(line)
+  })
+  createInterface({ input: stderr }).on('line', echo)
   stderr.setEncoding('utf8').on('data', (text: string) => errors.push(text))
   const read = Promise.all([stdout, stderr].map((stream) => new Promise((resolve) => stream.once('close', resolve))))
   const exited = read.then(() => child.exited)

@@ -1,5 +1,5 @@
 import { join } from 'node:path'
-import { aptInstall, findOnPath, runNode } from '@server-events/testing'
+import { findChromium, pageProbe, runNode } from '@server-events/testing'
 import type { NodeProcess } from '@server-events/testing'
 import { chromium } from 'playwright-core'
 import type { Browser, BrowserContextOptions, Page } from 'playwright-core'
@@ -12,32 +12,11 @@ const pages: Page[] = []
 const complaints: string[] = []
 const requested = new Set<string>()
 
-async function findBrowser(): Promise<string> {
-  const path =
-    (await findOnPath('chromium', 'chromium-browser', 'google-chrome')) ?? (await aptInstall('chromium', 'chromium'))
-  if (path !== undefined) return path
-  throw new Error(
-    'THE PAGE OF THE DEMO WAS NOT TESTED: there is no Chromium. Install one (Debian: apt-get install chromium)',
-  )
-}
-
 beforeAll(async () => {
-  const executablePath = await findBrowser()
+  const executable = await findChromium('THE PAGE OF THE DEMO')
   demo = await runNode(join(__dirname, '../dist/main.js'), { env: { REDIS_URL: '', PORT: '0' } })
   url = /http:\S+/.exec(await demo.line('Open http'))?.[0] ?? ''
-  browser = await chromium.launch({
-    executablePath,
-    args: [
-      '--headless',
-      ...(process.getuid?.() === 0 ? ['--no-sandbox'] : []),
-      '--disable-gpu',
-      '--disable-quic',
-      '--no-first-run',
-      '--disable-background-networking',
-      '--disable-component-update',
-      '--disable-sync',
-    ],
-  })
+  browser = await chromium.launch(executable)
   // Chromium may have to be installed first.
 }, 300_000)
 
@@ -59,7 +38,7 @@ async function open(options?: BrowserContextOptions): Promise<Page> {
     if (message.type() === 'error' && !/status of (422|504)/.test(message.text())) complaints.push(message.text())
   })
   page.on('request', (request) => requested.add(new URL(request.url()).origin))
-  await page.addInitScript({ path: join(__dirname, 'page-probe.js') })
+  await page.addInitScript({ path: pageProbe })
   await page.goto(url)
   await page.locator('#store', { hasText: 'Redis of its own' }).waitFor()
   return page

@@ -1,4 +1,4 @@
-// Runs in the page, for page.test.ts: what is there as a person sees it.
+// Runs in a page, for tests: what is there as a person sees it.
 globalThis.probe = {
   /** The focused element, and whether it shows that it is. */
   focused() {
