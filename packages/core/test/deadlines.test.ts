@@ -281,6 +281,21 @@ describe("jest's fake timers", () => {
     // The linger timer of the name, and nothing else.
     expect(jest.getTimerCount()).toBe(before + 1)
   })
+
+  test('nor does one that was to look last', async () => {
+    jest.useFakeTimers()
+    const { events, transport } = start({ keeper: true }, { keep: 60_000 })
+    for (const when of [0, 900, 1000]) {
+      const wait = watch(events.on('report', 1, 1000))
+      jest.advanceTimersByTime(when)
+      await settle()
+      transport.deliver({ name: 'report', id: '1' }, [])
+      await settle()
+      expect(wait.state).toBe(when < 1000 ? 'resolved' : 'rejected')
+      // The linger timer of the name and the next look at the store for all.
+      expect(jest.getTimerCount()).toBe(2)
+    }
+  })
 })
 
 test("node:test's mock.timers drive timeouts, although they leave `performance` standing still", async () => {
@@ -316,9 +331,29 @@ test("node:test's mock.timers drive timeouts, although they leave `performance` 
       assert.ok(performance.now() - from >= 20)
       await events.close()
     })
+    test('one tick ends a kept wait too, which asks the store before its deadline', async () => {
+      const transport = new ScriptedTransport({ keeper: true })
+      const events = new ServerEvents(transport, { keep: 60_000 })
+      mock.timers.enable({ apis: ['setTimeout'] })
+      const atOnce = outcome(events.on('report', 1, 1000))
+      await tick()
+      mock.timers.tick(999)
+      await tick()
+      assert.equal(atOnce.state, 'pending')
+      assert.equal(transport.recalls.count, 2)
+      mock.timers.tick(1)
+      await tick()
+      assert.equal(atOnce.state, 'ERR_TIMEOUT')
+      const inOne = outcome(events.on('report', 2, 1000))
+      mock.timers.tick(1000)
+      await tick()
+      assert.equal(inOne.state, 'ERR_TIMEOUT')
+      mock.timers.reset()
+      await events.close()
+    })
   `,
     { execArgv: ['--test'] },
   )
   expect({ code, output: code === 0 ? '' : lines.join('\n') + stderr }).toEqual({ code: 0, output: '' })
-  expect(lines.join('\n')).toMatch(/pass 1\b/)
+  expect(lines.join('\n')).toMatch(/pass 2\b/)
 })

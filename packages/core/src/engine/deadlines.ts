@@ -10,7 +10,7 @@ const lateness = 20
  * Calls `onDue(wait)` at `wait.due`, never early; the callee moves or removes the wait.
  *
  * One timer serves a binary heap of all waits and holds the process while there are any. While the
- * timers are somebody's fakes, each new wait has a timer of its own instead, because the clock
+ * timers are somebody's fakes, each new wait has timers of its own instead, because the clock
  * cannot be trusted to tell one from the other. What is in the heap stays with the timers seen at
  * load: fakes that come and go would take its timer with them.
  */
@@ -18,7 +18,7 @@ export class Deadlines {
   readonly #clock: Clock
   readonly #onDue: (wait: Wait) => void
   readonly #heap: Wait[] = []
-  readonly #faked = new Map<Wait, NodeJS.Timeout>()
+  readonly #faked = new Map<Wait, Set<NodeJS.Timeout>>()
   #timer: NodeJS.Timeout | undefined
   #target = 0
   #late: NodeJS.Immediate | undefined
@@ -30,8 +30,12 @@ export class Deadlines {
 
   add(wait: Wait): void {
     if (timersAreFake()) {
-      // Not from the clock: its fraction of a ms would make the timer 1 ms longer than the timeout.
-      this.#armFake(wait, wait.firstDelay)
+      // Not from the clock: its fraction of a ms would make the timer 1 ms longer than the timeout. All now, since
+      // node:test's fakes are at the end of their tick when a callback runs: what it arms comes after that.
+      const timers = new Set<NodeJS.Timeout>()
+      this.#faked.set(wait, timers)
+      this.#armFake(wait, timers, wait.firstDelay)
+      if (wait.firstDelay < wait.timeout) this.#armFake(wait, timers, wait.timeout)
       return
     }
     const heap = this.#heap
@@ -44,21 +48,14 @@ export class Deadlines {
 
   /** To a later time, from within `onDue`. */
   postpone(wait: Wait, due: number): void {
-    if (wait.slot === -1) {
-      const delay = due - wait.due
-      wait.due = due
-      this.#armFake(wait, delay)
-      return
-    }
     wait.due = due
-    this.#down(wait)
+    if (wait.slot !== -1) this.#down(wait)
   }
 
   remove(wait: Wait): void {
     const { slot } = wait
     if (slot === -1) {
-      const timer = this.#faked.get(wait)
-      if (timer !== undefined) clearTimeout(timer)
+      for (const timer of this.#faked.get(wait) ?? []) clearTimeout(timer)
       this.#faked.delete(wait)
       return
     }
@@ -82,18 +79,18 @@ export class Deadlines {
     this.#late = undefined
   }
 
-  #armFake(wait: Wait, delay: number): void {
+  #armFake(wait: Wait, timers: Set<NodeJS.Timeout>, delay: number): void {
     const step = Math.min(delay, longestDelay)
     const timer = setTimeout(() => {
+      timers.delete(timer)
       if (delay > step) {
-        this.#armFake(wait, delay - step)
+        this.#armFake(wait, timers, delay - step)
         return
       }
-      this.#faked.delete(wait)
       this.#clock.advance(wait.due)
       this.#onDue(wait)
     }, step)
-    this.#faked.set(wait, timer)
+    timers.add(timer)
   }
 
   #arm(): void {
