@@ -1,42 +1,47 @@
-import { startRedis, type RedisServer } from '@server-events/testing'
+import { startRedis, type NodeProcess, type RedisServer } from '@server-events/testing'
 import { password, payload } from './support/complaints'
 import { run } from './support/run'
 
-let server: RedisServer
-beforeEach(async () => {
-  server = await startRedis({ args: ['--requirepass', password] })
-})
-afterEach(() => server.stop())
-
 interface State {
-  readonly env: NodeJS.ProcessEnv
+  readonly env?: NodeJS.ProcessEnv
   /** Before the process starts. */
-  readonly before?: () => unknown
+  readonly before?: (server: RedisServer) => unknown
   /** When it is connected. */
-  readonly then?: () => unknown
+  readonly then?: (server: RedisServer) => unknown
+  /** What emits may reject with; those that have no time left to do so reject with ClosedError. */
+  readonly emits: string
 }
 
-const states: readonly (readonly [string, State, emits: string])[] = [
-  ['the server is down', { env: { INIT: 'awaited', DOWN: 'seen' }, then: () => server.kill() }, 'ERR_CONNECTION'],
-  ['the server is frozen', { env: { INIT: 'awaited' }, then: () => server.pause() }, 'ERR_UNCERTAIN'],
-  ['it is connecting, to a server that answers nothing', { env: {}, before: () => server.pause() }, 'ERR_CONNECTION'],
-  ['it is connecting, to a port where nobody listens', { env: {}, before: () => server.kill() }, 'ERR_CONNECTION'],
-]
+const states: Readonly<Record<string, State>> = {
+  'the server is down': {
+    env: { INIT: 'awaited', DOWN: 'seen' },
+    then: (server) => server.kill(),
+    emits: 'ERR_CONNECTION',
+  },
+  'the server is frozen': { env: { INIT: 'awaited' }, then: (server) => server.pause(), emits: 'ERR_UNCERTAIN' },
+  'it is connecting, to a server that answers nothing': {
+    before: (server) => server.pause(),
+    emits: 'ERR_CONNECTION',
+  },
+  'it is connecting, to a port where nobody listens': { before: (server) => server.kill(), emits: 'ERR_CONNECTION' },
+}
 
-// The unsettled emits get 5 s, as long as each has anyway: so they may end by either.
-test.each(states)(
+// Together, because each takes the 5 s that emits are given.
+test.concurrent.each(Object.entries(states))(
   'closing while %s, with waits and queued emits: all settles, the process exits',
-  async (_, state, emits) => {
-    await state.before?.()
-    const child = await run('closing.cjs', {
-      REDIS_PORT: String(server.port),
-      PASSWORD: password,
-      PAYLOAD: payload,
-      ...state.env,
-    })
+  async (_, { env, before, then, emits }) => {
+    const server = await startRedis({ args: ['--requirepass', password] })
+    let child: NodeProcess | undefined
     try {
+      await before?.(server)
+      child = await run('closing.cjs', {
+        REDIS_PORT: String(server.port),
+        PASSWORD: password,
+        PAYLOAD: payload,
+        ...env,
+      })
       await child.line('READY', 20_000)
-      await state.then?.()
+      await then?.(server)
       child.signal('SIGUSR2')
       const line = await child.line('CLOSED', 30_000)
       const { counts, leaks } = JSON.parse(line.replace('CLOSED ', '')) as {
@@ -49,7 +54,8 @@ test.each(states)(
       expect(await child.exited).toBe(0)
       expect(child.stderr).toBe('')
     } finally {
-      await child.kill()
+      await child?.kill()
+      await server.stop()
     }
   },
   60_000,

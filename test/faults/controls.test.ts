@@ -1,4 +1,4 @@
-import { Outbox } from '../../packages/redis/src/outbox'
+import { Outbox, type Emit } from '../../packages/redis/src/outbox'
 import { Publisher } from '../../packages/redis/src/publisher'
 import { Subscriber } from '../../packages/redis/src/subscriber'
 import { UncertainError } from 'server-events'
@@ -109,7 +109,10 @@ control(
 control(
   'if a silent publisher were not replaced, its emits would go on rejecting',
   async () => {
-    broken(Publisher, 'isSilence', () => false)
+    // They are told, and nothing else is done.
+    broken(Publisher, 'expired', (emits: readonly Emit[]) => {
+      for (const emit of emits) emit.reject(new UncertainError('not acknowledged'))
+    })
     const title = 'control: a publisher without answers is kept'
     const { outages, rejected } = await playKept(the.unanswered, { ...quick, unseen: 1_500, title })
     expect(outages).toBe(0)
@@ -145,10 +148,10 @@ describe('an emit outlives a cut, as long as its publishTimeout', () => {
 control(
   'if an emit resolved although it was not stored, it would be lost',
   async () => {
-    const { store } = Publisher.prototype as unknown as { store(...args: unknown[]): void }
-    broken(Publisher, 'store', function (connection, emit: object, kept) {
-      // The refusal is written down where nobody looks.
-      store.call(this, connection, { ...emit }, kept)
+    const { add } = Outbox.prototype
+    broken(Outbox, 'add', function (...args: Parameters<typeof add>) {
+      // The refusal is written down where nobody reads it.
+      return Object.defineProperty(add.apply(this, args), 'notStored', { get: () => undefined, set: () => {} })
     })
     const { lost } = await playKept(the.outOfMemory, { ...quick, title: 'control: OOM is not told' })
     expect(lost).toBeGreaterThan(0)

@@ -1,0 +1,19 @@
+// `npm run test:faults`: the whole list, controls and default options included, on both majors of ioredis in one run.
+const base = require('./jest.config.js')
+
+const on = (major, ioredis) => ({
+  ...base,
+  rootDir: __dirname,
+  displayName: `ioredis ${major}`,
+  testMatch: ['<rootDir>/test/faults/*.test.ts'],
+  moduleNameMapper: { ...base.moduleNameMapper, '^ioredis$': require.resolve(ioredis) },
+  globals: { ENVIRONMENT: { FAULTS: 'all', IOREDIS: major } },
+  setupFiles: ['<rootDir>/test/faults/support/environment.js'],
+})
+
+/** @type {import('jest').Config} */
+module.exports = {
+  projects: [on('5', 'ioredis'), on('6', 'ioredis6')],
+  // They wait more than they work.
+  maxWorkers: 3,
+}
