@@ -23,6 +23,9 @@ export interface Client {
   psubscribe(...patterns: string[]): Promise<unknown>
   punsubscribe(...patterns: string[]): Promise<unknown>
   ping(): Promise<unknown>
+  /** These two in a Cluster only. */
+  cluster?(subcommand: 'SLOTS'): Promise<unknown>
+  asking?(): Promise<unknown>
   disconnect(): void
   /** Absent in ioredis-mock, which has `connected` instead. */
   readonly status?: string

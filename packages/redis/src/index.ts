@@ -1,4 +1,4 @@
 export type { RedisClient, RedisRole } from './client'
 export type { RedisTransportOptions } from './options'
 export { RedisTransport } from './redis-transport'
-export type { RedisClientFactory } from './source'
+export type { RedisClientFactory, RedisClusterNodes } from './source'

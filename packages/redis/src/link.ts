@@ -1,9 +1,9 @@
 import { AuthError, ConnectionError, ServerEventsError } from 'server-events'
 import { discard, isReady } from './client'
 import type { Client, RedisRole } from './client'
+import { placeOf } from './client-options'
 import { authRefusal, reason } from './errors'
-import { placeOf } from './source'
-import type { Dial } from './source'
+import type { Dialer } from './source'
 import { Timer } from './timer'
 
 /** One connection, from dialling to its loss. Its identity is the epoch: what belongs to another one is stale. */
@@ -58,7 +58,7 @@ export class Link {
 
   constructor(
     private readonly role: RedisRole,
-    private readonly dial: Dial,
+    private readonly dialer: Dialer,
     private readonly connectTimeout: number,
     private readonly side: Side,
   ) {}
@@ -108,7 +108,7 @@ export class Link {
   }
 
   private async dialed(): Promise<Client> {
-    return this.dial(this.role)
+    return this.dialer.dial(this.role)
   }
 
   private adopt(attempt: Attempt, client: Client): void {
@@ -142,6 +142,7 @@ export class Link {
     try {
       // Without it ioredis calls a connection ready that has not even logged in.
       if (client.options?.['enableReadyCheck'] === false) await this.probe(attempt, client)
+      await this.dialer.vet?.(client, attempt.place)
       if (this.current === attempt) await this.side.establish?.(connection)
     } catch (error) {
       const cause = error instanceof ServerEventsError ? error : failedAt(attempt.place, reason(error))

@@ -1,7 +1,8 @@
 import { performance } from 'node:perf_hooks'
-import { ConnectionError } from 'server-events'
+import { ConnectionError, ServerEventsError } from 'server-events'
 import { refusal, replyCode } from './errors'
 import type { Connection } from './link'
+import type { Store } from './store'
 import { Timer } from './timer'
 
 /** The value of a key, `null` if there is none, or an Error if that is not known. */
@@ -30,8 +31,9 @@ export class Lookups {
   /** `heard` is told of every answer; `silence` of a connection that gave none within `timeout` ms. */
   constructor(
     private readonly timeout: number,
+    private readonly storeOf: (connection: Connection) => Store,
     private readonly heard: () => void,
-    private readonly silence: (connection: Connection, writtenAt: number) => void,
+    private readonly silence: (writtenAt: number) => void,
   ) {}
 
   get size(): number {
@@ -80,15 +82,18 @@ export class Lookups {
     lookup.writtenOn = connection
     lookup.writtenAt = performance.now()
     const { client, place } = connection
+    const store = this.storeOf(connection)
+    const wanted = (): boolean => this.pending.has(lookup)
     const stream = lookup.keys.length > 1 ? client.stream : undefined
     stream?.cork()
     lookup.keys.forEach((key, index) => {
-      client.get(key).then(
+      store.get(connection, key, wanted).then(
         (value) => this.answer(lookup, index, value),
         (error: unknown) => {
           const code = replyCode(error)
-          // Not an answer: the connection is ending, which gives up whatever is pending.
           if (code !== undefined) this.answer(lookup, index, refusal(code, 'GET', key, place))
+          else if (error instanceof ServerEventsError) this.answer(lookup, index, error)
+          // Not an answer: the connection is ending, which gives up whatever is pending.
         },
       )
     })
@@ -105,7 +110,7 @@ export class Lookups {
   private expired(lookup: Lookup): void {
     const { writtenOn, writtenAt } = lookup
     this.settle(lookup)
-    if (writtenOn && writtenOn === this.connection) this.silence(writtenOn, writtenAt)
+    if (writtenOn && writtenOn === this.connection) this.silence(writtenAt)
   }
 
   private giveUp(): void {

@@ -29,6 +29,9 @@ export interface Emit {
   writtenAt: number
   /** Why the server did not store it, on this connection. */
   notStored: string | undefined
+  /** Only if SET and PUBLISH go to different servers: which of the two are not answered, on this connection. */
+  storing: boolean
+  publishing: boolean
 }
 
 /**
@@ -61,6 +64,8 @@ export class Outbox {
       writtenOn: undefined,
       writtenAt: 0,
       notStored: undefined,
+      storing: false,
+      publishing: false,
     }
     if (!this.timer.armed) this.timer.arm(this.timeout, true)
     else if (this.emits.size === 0) this.timer.hold(true)

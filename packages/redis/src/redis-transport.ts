@@ -2,23 +2,27 @@ import type { RedisOptions } from 'ioredis'
 import { InvalidArgumentError } from 'server-events'
 import type { EventKey, Keeper, Message, Receiver, Topic, Transport } from 'server-events'
 import type { RedisClient } from './client'
+import { ClusterStore } from './cluster-store'
 import { dialectOf } from './dialect'
-import type { RedisTransportOptions, Settings } from './options'
+import type { RedisTransportOptions } from './options'
 import { Publisher } from './publisher'
 import { Recaller } from './recaller'
 import { openSource } from './source'
-import type { Dial, RedisClientFactory } from './source'
+import type { RedisClientFactory, RedisClusterNodes, Source } from './source'
+import { sameServer } from './store'
 import { Subscriber } from './subscriber'
 
 interface Sides {
   readonly publisher: Publisher
   readonly subscriber: Subscriber
   readonly recaller: Recaller
+  readonly clusterStore: ClusterStore | undefined
 }
 
 /**
- * Redis pub/sub through ioredis 5.11 or 6: a single server, Valkey, or the master that Sentinels
- * name. Opens at most two connections, each when it is first needed, and repairs them itself.
+ * Redis pub/sub through ioredis 5.11 or 6: a single server, Valkey, the master that Sentinels name,
+ * or a Cluster. Opens two connections, each when it is first needed, and repairs them itself; where
+ * outcomes are kept in a Cluster, one more to each master.
  */
 export class RedisTransport implements Transport {
   readonly routing = 'name'
@@ -27,8 +31,7 @@ export class RedisTransport implements Transport {
     recall: (keys) => this.attached.recaller.recall(keys),
     forget: (key) => this.attached.publisher.forget(key),
   }
-  private readonly dial: Dial
-  private readonly settings: Settings
+  private readonly source: Source
   private sides: Sides | undefined
   private closing: Promise<void> | undefined
 
@@ -36,7 +39,7 @@ export class RedisTransport implements Transport {
    * @param options options of ioredis, with ours among them
    * @throws InvalidArgumentError
    */
-  constructor(options: RedisOptions & RedisTransportOptions)
+  constructor(options: RedisOptions & RedisTransportOptions & RedisClusterNodes)
   /**
    * @param url `redis://` or, for TLS, `rediss://`
    * @param options ours, and those of ioredis; what the URL says wins over them
@@ -44,27 +47,30 @@ export class RedisTransport implements Transport {
    */
   constructor(url: string, options?: RedisOptions & RedisTransportOptions)
   /**
-   * @param source a client to duplicate, which is itself neither used nor closed; or a function
-   *   that makes a new client, called at every connect and reconnect
+   * @param source a client or a Cluster to connect like, which is itself neither used nor closed;
+   *   or a function that makes a new one, called at every connect and reconnect
    * @param options ours only
-   * @throws InvalidArgumentError, UnsupportedError for a Cluster
+   * @throws InvalidArgumentError, UnsupportedError
    */
   constructor(source: RedisClient | RedisClientFactory, options?: RedisTransportOptions)
   constructor(source: unknown, options?: object) {
-    const { dial, settings } = openSource(source, options)
-    this.dial = dial
-    this.settings = settings
+    this.source = openSource(source, options)
   }
 
   attach(receiver: Receiver): void {
     if (this.sides) throw new InvalidArgumentError('this RedisTransport serves another ServerEvents: make a new one')
-    const { dial, settings } = this
+    const { source } = this
+    const { settings, cluster } = source
     const dialect = dialectOf(settings)
-    const publisher = new Publisher(dial, settings, dialect, receiver)
+    const clusterStore = cluster && new ClusterStore(cluster, settings, receiver)
+    const publisher = new Publisher(source, settings, dialect, receiver, ({ client }) =>
+      clusterStore && cluster.made(client) ? clusterStore : sameServer,
+    )
     this.sides = {
       publisher,
-      subscriber: new Subscriber(dial, settings, dialect, receiver),
+      subscriber: new Subscriber(source, settings, dialect, receiver),
       recaller: new Recaller(publisher, settings.prefix, receiver),
+      clusterStore,
     }
   }
 
@@ -91,8 +97,8 @@ export class RedisTransport implements Transport {
 
   private async shut(): Promise<void> {
     if (!this.sides) return
-    const { publisher, subscriber } = this.sides
-    await Promise.all([publisher.close(), subscriber.close()])
+    const { publisher, subscriber, clusterStore } = this.sides
+    await Promise.all([publisher.close(), subscriber.close(), clusterStore?.close()])
   }
 
   private get attached(): Sides {

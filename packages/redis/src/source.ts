@@ -1,8 +1,9 @@
-// The default export, because it is the one that ioredis-mock has too.
-import Redis from 'ioredis'
-import { InvalidArgumentError, UnsupportedError } from 'server-events'
+import { InvalidArgumentError } from 'server-events'
 import { isClient, isCluster } from './client'
 import type { Client, RedisClient, RedisRole } from './client'
+import { create, forced, isStandard, ours, overridden, warnOfOverrides } from './client-options'
+import { ClusterSource, recipeOf, recipeOfCluster } from './cluster-source'
+import type { ClusterRecipe } from './cluster-source'
 import { refuseUnknown, separate } from './options'
 import type { Settings } from './options'
 
@@ -12,30 +13,28 @@ import type { Settings } from './options'
  */
 export type RedisClientFactory = (role: RedisRole) => RedisClient | Promise<RedisClient>
 
-/** Makes a new client; what it throws or rejects with is never shown, it may hold a secret. */
-export type Dial = (role: RedisRole) => Client | Promise<Client>
-
-/**
- * ioredis never repairs anything by itself: whatever it would send again, subscribe again or hold
- * for later escapes the promises made for it.
- */
-const ours = {
-  keyPrefix: '',
-  autoResubscribe: false,
-  autoResendUnfulfilledCommands: false,
-  maxRetriesPerRequest: null,
-  enableOfflineQueue: false,
-  enableAutoPipelining: false,
-  commandTimeout: undefined,
-  lazyConnect: false,
-  retryStrategy: (): null => null,
+/** Where a Cluster begins; the options of ioredis beside it hold for the connection to any of its nodes. */
+export interface RedisClusterNodes {
+  /** Some of its nodes; they tell of the others. */
+  readonly cluster?: readonly ({ readonly host?: string; readonly port?: number } | string | number)[] | undefined
 }
 
-/** Without meaning for the user, because a client that is thrown away has lost its socket before. */
-const silently = { disconnectTimeout: 0 }
+export interface Dialer {
+  /** Makes a new client; what it throws or rejects with is never shown, it may hold a secret. */
+  dial(role: RedisRole): Client | Promise<Client>
+  /** Asked of a client that has connected, before it is used; rejects if it will not do. */
+  vet?(client: Client, place: string): Promise<void>
+}
 
-/** @throws InvalidArgumentError, UnsupportedError (a Cluster) */
-export function openSource(source: unknown, options: unknown = {}): { dial: Dial; settings: Settings } {
+/** Where connections come from. */
+export interface Source extends Dialer {
+  readonly settings: Settings
+  /** What the clients belong to, if it is a Cluster; of a function that is only known of each client. */
+  readonly cluster?: ClusterSource
+}
+
+/** @throws InvalidArgumentError, UnsupportedError */
+export function openSource(source: unknown, options: unknown = {}): Source {
   if (typeof options !== 'object' || options === null) throw new InvalidArgumentError('options must be an object')
   if (typeof source === 'string') return fromUrl(source, options)
   if (typeof source === 'function') return fromFactory(source as RedisClientFactory, options)
@@ -46,15 +45,17 @@ export function openSource(source: unknown, options: unknown = {}): { dial: Dial
   )
 }
 
-function fromOptions(source: object, options: object): { dial: Dial; settings: Settings } {
+function fromOptions(source: object, options: object): Source {
   if (Object.keys(options).length > 0)
     throw new InvalidArgumentError('with ioredis options as the source, our options belong among them')
   const { settings, rest } = separate(source)
+  const { cluster, natMap, ...each } = rest
+  if (cluster !== undefined) return fromRecipe(settings, recipeOf(cluster, ofNodes(each), natMap))
   warnOfOverrides(overridden(rest))
   return { settings, dial: () => create({ ...rest, ...forced(settings, rest) }) }
 }
 
-function fromUrl(text: string, options: object): { dial: Dial; settings: Settings } {
+function fromUrl(text: string, options: object): Source {
   let url: URL | undefined
   try {
     url = new URL(text)
@@ -74,89 +75,54 @@ function fromUrl(text: string, options: object): { dial: Dial; settings: Setting
   return { settings, dial: () => create(address, { ...rest, ...must }) }
 }
 
-function fromClient(source: RedisClient, options: object): { dial: Dial; settings: Settings } {
-  if (isCluster(source)) throw clusterRefused()
+function fromClient(source: RedisClient, options: object): Source {
   const { settings, rest } = separate(options)
   refuseUnknown(rest)
+  if (isCluster(source)) return fromRecipe(settings, recipeOfCluster(source))
   const { options: theirs = {} } = source as unknown as Client
   warnOfOverrides(overridden(theirs).filter((key) => !isStandard(key, theirs[key])))
   const duplicate = source.duplicate.bind(source) as (options: object) => Client
   return { settings, dial: () => duplicate(forced(settings, theirs)) }
 }
 
-function fromFactory(factory: RedisClientFactory, options: object): { dial: Dial; settings: Settings } {
+function fromFactory(factory: RedisClientFactory, options: object): Source {
   const { settings, rest } = separate(options)
   refuseUnknown(rest)
   let warned = false
-  return {
-    settings,
-    async dial(role) {
-      const made: unknown = await factory(role)
-      if (!isClient(made)) throw new InvalidArgumentError('the function did not give an ioredis client')
-      if (isCluster(made)) throw clusterRefused()
-      const client = made as unknown as Client
-      const { options: theirs } = client
-      if (theirs) {
-        const harmful = ['keyPrefix', 'commandTimeout', 'enableAutoPipelining']
-        if (!warned) warned = warnOfOverrides(overridden(theirs).filter((key) => harmful.includes(key)))
-        Object.assign(theirs, ours)
-      }
-      return client
-    },
-  }
-}
-
-function clusterRefused(): UnsupportedError {
-  return new UnsupportedError('this version of @server-events/redis does not work with a Redis Cluster')
-}
-
-function forced(settings: Settings, theirs: object): Record<string, unknown> {
-  return {
-    ...ours,
-    ...silently,
-    connectTimeout: settings.connectTimeout,
-    // Else a planned failover leaves us on the old master for as long as it lives.
-    ...('sentinels' in theirs && theirs.sentinels ? { failoverDetector: true } : {}),
-  }
-}
-
-const create = (...args: readonly unknown[]): Client => Reflect.construct(Redis, args) as Client
-
-/** Which options that we override are set to something else. */
-function overridden(theirs: Record<string, unknown>): string[] {
-  return Object.entries(ours).flatMap(([key, value]) =>
-    theirs[key] === undefined || theirs[key] === value ? [] : [key],
-  )
-}
-
-/** Whether a client has an option by default: then nobody asked for it. */
-function isStandard(key: string, value: unknown): boolean {
-  const standard =
-    key === 'retryStrategy' ? new Redis({ lazyConnect: true }).options.retryStrategy : ioredisDefaults[key]
-  // By its text, because the client may come from another copy of ioredis.
-  return typeof value === 'function' ? String(value) === String(standard) : value === standard
-}
-
-const ioredisDefaults: Readonly<Record<string, unknown>> = {
-  autoResubscribe: true,
-  autoResendUnfulfilledCommands: true,
-  maxRetriesPerRequest: 20,
-  enableOfflineQueue: true,
-}
-
-function warnOfOverrides(names: readonly string[]): boolean {
-  if (names.length === 0) return false
-  process.emitWarning(`RedisTransport overrides ${names.join(', ')}: it repairs its connections itself`, {
-    type: 'ServerEventsWarning',
-    code: 'SERVER_EVENTS_REDIS_OPTIONS',
+  const cluster = new ClusterSource(settings, async (role) => {
+    const made: unknown = await factory(role)
+    if (!isClient(made)) throw new InvalidArgumentError('the function did not give an ioredis client')
+    const client = made as unknown as Client
+    if (isCluster(made)) {
+      // It only tells how to reach its nodes.
+      client.on('error', () => undefined)
+      client.disconnect()
+      return recipeOfCluster(made)
+    }
+    const { options: theirs } = client
+    if (theirs) {
+      const harmful = ['keyPrefix', 'commandTimeout', 'enableAutoPipelining']
+      if (!warned) warned = warnOfOverrides(overridden(theirs).filter((key) => harmful.includes(key)))
+      Object.assign(theirs, ours, theirs['sentinels'] ? { failoverDetector: true } : {})
+      if (theirs['sentinels'] && theirs['role'] === 'slave')
+        throw new InvalidArgumentError('the function gave a client of a replica: nothing is published or kept there')
+    }
+    return client
   })
-  return true
+  return { settings, ...cluster.dialer, cluster }
 }
 
-/** Where a client connects to, for people; without credentials. */
-export function placeOf({ options = {} }: Pick<Client, 'options'>): string {
-  const { host, port, path, sentinels, name } = options
-  if (sentinels) return `the sentinels' master ${String(name)}`
-  if (typeof path === 'string') return path
-  return typeof host === 'string' ? `${host}:${String(port)}` : 'an unknown address'
+function fromRecipe(settings: Settings, recipe: ClusterRecipe): Source {
+  warnOfOverrides(overridden(recipe.options))
+  const cluster = new ClusterSource(settings, () => recipe)
+  return { settings, ...cluster.dialer, cluster }
+}
+
+/** As for Sentinels, options for every connection stand beside the list: ioredis' Cluster has them one level below. */
+function ofNodes(options: Record<string, unknown>): Record<string, unknown> {
+  if (options['redisOptions'] !== undefined || options['sentinels'] !== undefined)
+    throw new InvalidArgumentError(
+      'beside option cluster there is no redisOptions and no sentinels: options for the connections to its nodes stand where cluster stands',
+    )
+  return options
 }

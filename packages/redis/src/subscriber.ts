@@ -6,7 +6,7 @@ import { Heartbeat } from './heartbeat'
 import { Link } from './link'
 import type { Connection, Side } from './link'
 import type { Settings } from './options'
-import type { Dial } from './source'
+import type { Dialer } from './source'
 import { Timer } from './timer'
 
 /** How many topics are asked for at a time when a connection is new. */
@@ -36,12 +36,12 @@ export class Subscriber implements Side {
   private readonly unanswered = new Set<() => void>()
 
   constructor(
-    dial: Dial,
+    dialer: Dialer,
     private readonly settings: Settings,
     private readonly dialect: Dialect,
     private readonly receiver: Receiver,
   ) {
-    this.link = new Link('subscribe', dial, settings.connectTimeout, this)
+    this.link = new Link('subscribe', dialer, settings.connectTimeout, this)
     this.heartbeat = new Heartbeat(settings.heartbeat, () =>
       this.drop(`did not answer PING within ${settings.heartbeat} ms`),
     )

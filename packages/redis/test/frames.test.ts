@@ -14,6 +14,8 @@ function emit(name: string, text = `e${++count}\t\t[]`, alone = false): Emit {
     writtenOn: undefined,
     writtenAt: 0,
     notStored: undefined,
+    storing: false,
+    publishing: false,
   }
 }
 const removal = (name: string): Emit => ({ ...emit(name), event: undefined, removes: `kept:${name}` })

@@ -48,8 +48,19 @@ describe('refused at construction', () => {
     client.disconnect()
   })
 
-  test('a Cluster', () => {
-    const cluster = new Cluster([{ host: '127.0.0.1', port: 1 }], { lazyConnect: true })
+  test.each([
+    [[]], ['127.0.0.1:7000'], [7000], [{}], [[null]], [[{ host: '' }]], [[{ port: 0 }]], [[{ port: 65_536 }]], [['http://host']], [['host:1']],
+  ])('the nodes of a Cluster: %j', (cluster) => {
+    expect(() => make({ cluster })).toThrow(InvalidArgumentError)
+  }) // prettier-ignore
+
+  test('what does not belong beside the nodes of a Cluster', () => {
+    for (const wrong of [{ redisOptions: { password: 'x' } }, { sentinels: [{ host: 'h' }], name: 'm' }])
+      expect(() => make({ cluster: [{ host: 'h' }], ...wrong })).toThrow(InvalidArgumentError)
+  })
+
+  test('a Cluster that is found by SRV records', () => {
+    const cluster = new Cluster([{ host: 'h' }], { lazyConnect: true, useSRVRecords: true })
     expect(() => make(cluster)).toThrow(UnsupportedError)
     cluster.disconnect()
   })
@@ -102,6 +113,19 @@ describe('options of ioredis that are overridden', () => {
     expect(warnings[0]).toContain('commandTimeout')
     plain.disconnect()
     special.disconnect()
+  })
+
+  test('of a Cluster those of its nodes; of Sentinels also the role', () => {
+    const cluster = new Cluster([{ host: 'h' }], { lazyConnect: true, redisOptions: { keyPrefix: 'x:' } })
+    make(cluster)
+    make({ cluster: [{ host: 'h' }], commandTimeout: 5 })
+    make({ sentinels: [{ host: 'h' }], name: 'm', role: 'slave' })
+    expect(warnings.map((warning) => /overrides ([\w, ]+):/.exec(warning)?.[1])).toEqual([
+      'keyPrefix',
+      'commandTimeout',
+      'role',
+    ])
+    cluster.disconnect()
   })
 
   test('none, none', () => {
@@ -210,6 +234,11 @@ test('the types take what the documentation says', () => {
   const options: RedisOptions = { host: 'h' }
   const wrong = (): void => {
     new RedisTransport({ ...options, prefix: 'x:' })
+    new RedisTransport({ cluster: [{ host: 'h', port: 7000 }, 'redis://h:7001', 7002], password: 'p', prefix: 'x:' })
+    new RedisTransport(new Cluster([]), { prefix: 'x:' })
+    new RedisTransport(() => new Cluster([]))
+    // @ts-expect-error -- options of the connections stand beside the nodes
+    new RedisTransport({ cluster: [{ host: 'h' }], redisOptions: {} })
     // @ts-expect-error -- there is no such channel mode
     new RedisTransport({ channels: 'name' })
     // @ts-expect-error -- ioredis' options have no place beside a function
