@@ -21,7 +21,19 @@ beforeAll(async () => {
   admin = new Redis5(server.url, { username: 'admin', password: 'any' })
 })
 
-afterEach(() => Promise.all(open.splice(0).map((events) => events.close())))
+/** Where ioredis prints what it has to say of a missing +info. */
+let warn: jest.SpyInstance
+
+beforeEach(() => {
+  warn = jest.spyOn(console, 'warn').mockImplementation(() => undefined)
+})
+
+afterEach(async () => {
+  await Promise.all(open.splice(0).map((events) => events.close()))
+  const { calls } = warn.mock
+  warn.mockRestore()
+  expect(calls).toEqual([])
+})
 
 afterAll(async () => {
   admin.disconnect()
@@ -75,6 +87,19 @@ describe.each([
     await expect(waits[1]).rejects.toMatchObject({ remoteName: 'Error', message: 'broken' })
     while ((await pings()) < before + 2) await new Promise((resolve) => setTimeout(resolve, 10))
     expect([...worker.told, ...api.told]).toEqual([])
+  })
+
+  test('a name that nobody waits for any more can be given up', async () => {
+    const client = () => new Redis({ host: server.host, port: server.port, username: 'api', password: 'secret' })
+    // Below ServerEvents, which would give it up half a minute later.
+    const transport = new RedisTransport(client)
+    const ignore = () => undefined
+    transport.attach({ wants: () => false, deliver: ignore, state: ignore, lost: ignore, error: ignore })
+    await transport.subscribe({ name: 'report' })
+    expect(await admin.call('PUBSUB', 'NUMPAT')).toBe(1)
+    await transport.unsubscribe({ name: 'report' })
+    expect(await admin.call('PUBSUB', 'NUMPAT')).toBe(0)
+    await transport.close()
   })
 
   test('plain: the wrong direction is refused', async () => {
@@ -141,7 +166,6 @@ describe.each([
 
   test('without +info ioredis prints a line, unless enableReadyCheck is false', async () => {
     for (const user of ['worker', 'api']) await admin.call('ACL', 'SETUSER', user, '-info')
-    const warn = jest.spyOn(console, 'warn').mockImplementation(() => undefined)
     const exchange = async (ready: boolean): Promise<void> => {
       const api = connect('api', { listen: ['report'] }, { ready }).events
       await api.init()
@@ -153,7 +177,7 @@ describe.each([
     expect(warn).not.toHaveBeenCalled()
     await exchange(true)
     expect(warn).toHaveBeenCalled()
-    warn.mockRestore()
+    warn.mockClear()
     for (const user of ['worker', 'api']) await admin.call('ACL', 'SETUSER', user, '+info')
   })
 

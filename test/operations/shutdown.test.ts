@@ -15,6 +15,8 @@ const tell = 'console.log(JSON.stringify(server.address()))\n'
 const program = { ...page, code: page.code.slice(0, page.code.indexOf(rest)).replace(listening, listening + tell) }
 /** Its control: the same server without a drain. */
 const hasty = { ...program, code: program.code.replace('{ drain: 10_000 }', '') }
+/** So that a test need not wait long. */
+const impatient = { ...program, code: program.code.replace('timeout: 8_000', 'timeout: 1_500') }
 
 let redis: RedisServer
 let programs: Programs
@@ -23,7 +25,7 @@ const running: NodeProcess[] = []
 
 beforeAll(async () => {
   redis = await startRedis()
-  programs = new Programs([program, hasty], redis)
+  programs = new Programs([program, hasty, impatient], redis)
   worker = new ServerEvents(new RedisTransport(redis.url))
   worker.onerror(() => undefined)
   await worker.init()
@@ -119,12 +121,12 @@ test('a client that keeps its connection alive does not keep the server', async 
 })
 
 test('what nobody answers ends at its own timeout, within the drain', async () => {
-  const { server, port } = await runReady()
+  const { server, port } = await runReady(impatient)
   const [request] = await requestsArrived(port, [1])
   server.signal('SIGTERM')
   expect(await request).toBe('504 the worker did not answer')
   expect(await server.exited).toBe(0)
-}, 30_000)
+})
 
 test('it is live and not ready until both sides are connected', async () => {
   redis.pause()
