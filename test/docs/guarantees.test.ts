@@ -12,6 +12,8 @@ const citations = [...markdown.matchAll(/\[([^\]]+)\]\(([^)\s]+\.ts)\)/g)].map(
   ([, text = '', path = '']) => [text, join(dirname(page), path)] as const,
 )
 
+const called = /^(\([^()]*\? )?(test|describe|control)\b/
+
 /** What tests are called with, `test.each(…)(title)` included, and what is assigned to `title` or `name`. */
 function titlesIn(source: string): (string | RegExp)[] {
   const titles: (string | RegExp)[] = []
@@ -26,8 +28,7 @@ function titlesIn(source: string): (string | RegExp)[] {
     }
   }
   const visit = (node: ts.Node): void => {
-    if (ts.isCallExpression(node) && /^(test|describe|control)\b/.test(node.expression.getText()))
-      take(node.arguments[0])
+    if (ts.isCallExpression(node) && called.test(node.expression.getText())) take(node.arguments[0])
     if (ts.isPropertyAssignment(node) && /^(title|name)$/.test(node.name.getText())) take(node.initializer)
     ts.forEachChild(node, visit)
   }
@@ -42,8 +43,9 @@ function has(source: string, title: string): boolean {
 test('a title is found where it is one, and nowhere else', () => {
   const source = `
     describe('a', () => { test("b's", () => { expect('not me') }); test.each([['nor me']])('c %s', () => {}) })
+    ;(all ? test : test.skip).each([])('g %s', () => {})
     const cases = [{ title: 'd', run: () => call('nor I') }, { name: \`e \${type} (f)\` }, { name: \`\${all}\` }]`
-  for (const title of ['a', "b's", 'c %s', 'd', 'e anything (f)'])
+  for (const title of ['a', "b's", 'c %s', 'd', 'e anything (f)', 'g %s'])
     expect([title, has(source, title)]).toEqual([title, true])
   for (const title of ['not me', 'nor me', 'nor I', 'e', 'A'])
     expect([title, has(source, title)]).toEqual([title, false])
