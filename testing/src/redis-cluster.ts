@@ -1,11 +1,14 @@
 import { eventually } from './eventually'
 import { command } from './redis-command'
+import type { Asked } from './redis-command'
 import { startRedis } from './redis-server'
 import type { RedisServer } from './redis-server'
 
 export interface RedisClusterOptions {
   /** More arguments for every server. */
   readonly args?: readonly string[]
+  /** The password of every server; none by default. */
+  readonly password?: string
   /** After how many ms a node that is not heard of counts as failing; 1,500 by default. */
   readonly nodeTimeout?: number
 }
@@ -26,11 +29,10 @@ const SLOTS = 16_384
 const PATIENCE = { timeout: 30_000, interval: 50 }
 
 /** Starts the servers, makes a Cluster of them, and resolves when every node agrees and every replica is in step. */
-export async function startCluster({
-  args = [],
-  nodeTimeout = 1_500,
-}: RedisClusterOptions = {}): Promise<RedisCluster> {
+export async function startCluster(options: RedisClusterOptions = {}): Promise<RedisCluster> {
+  const { args = [], password, nodeTimeout = 1_500 } = options
   const all = [
+    ...(password === undefined ? [] : ['--requirepass', password, '--masterauth', password]),
     // prettier-ignore
     '--cluster-enabled',
     'yes',
@@ -49,10 +51,11 @@ export async function startCluster({
     for (const one of started) if (one.status === 'rejected') throw one.reason
     const masters = nodes.slice(0, MASTERS)
     const replicas = nodes.slice(MASTERS)
-    await join(nodes, masters)
-    await Promise.all(replicas.map((replica, i) => follow(replica, masters[i] as RedisServer)))
+    const asked = nodes.map(({ directory, host, port }) => ({ directory, host, port, password }))
+    await join(asked, asked.slice(0, MASTERS))
+    await Promise.all(asked.slice(MASTERS).map((replica, i) => follow(replica, asked[i] as Node)))
     await eventually(async () => {
-      const views = await Promise.all(nodes.map((node) => command(node, 'CLUSTER', 'NODES')))
+      const views = await Promise.all(asked.map((node) => command(node, 'CLUSTER', 'NODES')))
       return views.every((view) => view.match(/slave [0-9a-f]{40} /g)?.length === MASTERS)
     }, PATIENCE)
     return { masters, replicas, nodes, stop }
@@ -62,7 +65,9 @@ export async function startCluster({
   }
 }
 
-async function join(nodes: readonly RedisServer[], masters: readonly RedisServer[]): Promise<void> {
+type Node = Asked & Pick<RedisServer, 'host' | 'port'>
+
+async function join(nodes: readonly Node[], masters: readonly Node[]): Promise<void> {
   await Promise.all(nodes.map((node, i) => command(node, 'CLUSTER', 'SET-CONFIG-EPOCH', String(i + 1))))
   await Promise.all(
     masters.map((master, i) => {
@@ -70,7 +75,7 @@ async function join(nodes: readonly RedisServer[], masters: readonly RedisServer
       return command(master, 'CLUSTER', 'ADDSLOTSRANGE', String(from), String((to as number) - 1))
     }),
   )
-  const [first, ...others] = nodes as [RedisServer, ...RedisServer[]]
+  const [first, ...others] = nodes as [Node, ...Node[]]
   for (const { host, port } of others) await command(first, 'CLUSTER', 'MEET', host, String(port))
   await eventually(async () => {
     const infos = await Promise.all(nodes.map((node) => command(node, 'CLUSTER', 'INFO')))
@@ -78,7 +83,7 @@ async function join(nodes: readonly RedisServer[], masters: readonly RedisServer
   }, PATIENCE)
 }
 
-async function follow(replica: RedisServer, master: RedisServer): Promise<void> {
+async function follow(replica: Node, master: Node): Promise<void> {
   const id = await command(master, 'CLUSTER', 'MYID')
   // Refused for as long as the replica has not heard of its master.
   await eventually(() => command(replica, 'CLUSTER', 'REPLICATE', id), PATIENCE)
