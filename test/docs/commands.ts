@@ -51,6 +51,13 @@ function wrongWithNpm(verb: string, names: readonly string[]): string | undefine
     const unknown = names.filter((name) => !known.includes(name.replace(/(?<=.)@.*$/, '')))
     return unknown.length === 0 ? undefined : `unknown package ${unknown.join(', ')}`
   }
+  if (verb === 'start') {
+    // `npm start -w examples/one`
+    const [folder = '.'] = names
+    return existsSync(join(root, folder)) && 'start' in readManifest(folder).scripts
+      ? undefined
+      : `there is no start in ${folder}`
+  }
   return `npm ${verb} is not a command that these docs may use`
 }
 

@@ -95,17 +95,22 @@ describe('commands', () => {
     ])
   })
 
-  test.each(['npm test', 'npm run demo -- --once', 'npm install server-events ioredis@5', 'npx jest packages/core'])(
-    '%s is right',
-    (command) => {
-      expect(wrongWith(command)).toBeUndefined()
-    },
-  )
+  test.each([
+    'npm test',
+    'npm run demo -- --once',
+    'npm install server-events ioredis@5',
+    'npx jest packages/core',
+    'npm start -w examples/express-bullmq',
+  ])('%s is right', (command) => {
+    expect(wrongWith(command)).toBeUndefined()
+  })
 
   test.each([
     ['npm run nothing', 'there is no npm script nothing'],
     ['npm install server-evnts', 'unknown package server-evnts'],
     ['npm publish', 'npm publish is not a command'],
+    ['npm start -w examples/nothing', 'there is no start in examples/nothing'],
+    ['npm start -w examples/demo', 'there is no start in examples/demo'],
     ['npx nothing', 'there is no program nothing'],
     ['npx jest packages/nothing', 'packages/nothing does not exist'],
     ['node scripts/nothing.mjs', 'there is no scripts/nothing.mjs'],
