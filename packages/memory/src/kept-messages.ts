@@ -1,7 +1,5 @@
 import type { EventKey, Message } from 'server-events'
-
-/** What a timer can wait at most; asked for more, it fires at once. */
-const longestTimer = 2 ** 31 - 1
+import { longestTimer } from './timers'
 
 interface Kept {
   readonly message: Message

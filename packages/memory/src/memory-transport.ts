@@ -1,5 +1,6 @@
-import { ClosedError, InvalidArgumentError } from 'server-events'
-import type { EventKey, Keeper, Message, Receiver, Store, Topic, Transport } from 'server-events'
+import { InvalidArgumentError } from 'server-events'
+import type { EventKey, Keeper, Message, Receiver, Topic, Transport } from 'server-events'
+import { Connection, patience } from './connection'
 import { MemoryHub } from './hub'
 import { copyOf } from './messages'
 import { Subscriber } from './subscriber'
@@ -17,51 +18,56 @@ export class MemoryTransport implements Transport {
   readonly keeper: Keeper = {
     publish: (key, message, keepMs) => {
       const sent = copyOf(message)
-      return this.#act('inputStore', () => {
+      return this.#input.call(patience.publish, () => {
         this.#hub.keep(key, sent, keepMs)
         this.#hub.publish(key, sent)
       })
     },
     recall: async (keys) => {
       try {
-        return await this.#act('inputStore', () => keys.map((key) => this.#hub.recall(key)))
+        return await this.#input.call(patience.recall, () => keys.map((key) => this.#hub.recall(key)))
       } catch (error) {
         return keys.map(() => error as Error)
       }
     },
-    forget: (key) => this.#act('inputStore', () => this.#hub.forget(key)),
+    forget: (key) => this.#input.call(patience.publish, () => this.#hub.forget(key)),
   }
 
   readonly #hub: MemoryHub
-  readonly #up = new Set<Store>()
+  readonly #input: Connection
+  readonly #output: Connection
   #subscriber: Subscriber | undefined
-  #closed = false
 
   constructor(options: MemoryTransportOptions = {}) {
     this.#hub = hubOf(options) ?? defaultHub
+    const receiver = (): Receiver | undefined => this.#subscriber?.receiver
+    this.#input = new Connection('inputStore', this.#hub, receiver)
+    this.#output = new Connection('outputStore', this.#hub, receiver)
   }
 
   attach(receiver: Receiver): void {
     if (this.#subscriber) {
       throw new InvalidArgumentError('this MemoryTransport has its ServerEvents already: make one for each')
     }
-    this.#subscriber = new Subscriber(receiver)
+    this.#subscriber = new Subscriber(receiver, this.#output)
   }
 
-  async connect(): Promise<void> {
-    await this.#act('inputStore', () => undefined)
+  connect(): Promise<void> {
+    return this.#input.call(patience.connect, () => undefined)
   }
 
   publish(key: EventKey, message: Message): Promise<void> {
     const sent = copyOf(message)
-    return this.#act('inputStore', () => this.#hub.publish(key, sent))
+    return this.#input.call(patience.publish, () => this.#hub.publish(key, sent))
   }
 
-  async subscribe(topic: Topic): Promise<void> {
+  subscribe(topic: Topic): Promise<void> {
     const subscriber = this.#subscriber
-    if (!subscriber) throw new InvalidArgumentError('nobody would hear a subscription: attach a receiver first')
+    if (!subscriber) {
+      return Promise.reject(new InvalidArgumentError('nobody would hear a subscription: attach a receiver first'))
+    }
     subscriber.add(topic)
-    await this.#act('outputStore', () => this.#hub.join(subscriber))
+    return this.#output.call(patience.subscribe, () => this.#hub.join(subscriber))
   }
 
   unsubscribe(topic: Topic): Promise<void> {
@@ -70,23 +76,10 @@ export class MemoryTransport implements Transport {
   }
 
   close(): Promise<void> {
-    this.#closed = true
+    this.#input.close()
+    this.#output.close()
     if (this.#subscriber) this.#hub.leave(this.#subscriber)
     return Promise.resolve()
-  }
-
-  /**
-   * Everything happens in a promise reaction of its own: never inside the call, in the order of the
-   * calls and, unlike anything with a timer or `nextTick`, also under fake timers.
-   */
-  async #act<T>(store: Store, action: () => T): Promise<T> {
-    await Promise.resolve()
-    if (this.#closed) throw new ClosedError('this MemoryTransport is closed: make a new one')
-    if (!this.#up.has(store)) {
-      this.#up.add(store)
-      this.#subscriber?.receiver.state(store, true)
-    }
-    return action()
   }
 }
 

@@ -7,6 +7,12 @@ transportConformance({
     const hub = new MemoryHub()
     return {
       connect: () => new MemoryTransport({ hub }),
+      interrupt: () => {
+        hub.disconnect()
+        setTimeout(() => {
+          hub.reconnect()
+        }, 5)
+      },
       close: () => {},
     }
   },

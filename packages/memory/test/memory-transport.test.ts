@@ -30,20 +30,6 @@ function event(body: Message['body'] = 'body'): Message {
 }
 
 describe('attaching and options', () => {
-  test('a second attach throws, and the first receiver stays', async () => {
-    const { transport, receiver } = attached()
-    expect(() => transport.attach(new ScriptedReceiver())).toThrow(InvalidArgumentError)
-    await transport.subscribe(name)
-    await transport.publish(key, event())
-    expect(receiver.bodies).toEqual(['body'])
-  })
-
-  test('attaching opens nothing', async () => {
-    const { receiver } = attached()
-    await new Promise(setImmediate)
-    expect(receiver.log).toEqual([])
-  })
-
   test('a subscription without a receiver is refused', async () => {
     await expect(new MemoryTransport({ hub }).subscribe(name)).rejects.toThrow(InvalidArgumentError)
   })
@@ -68,50 +54,14 @@ describe('hubs', () => {
     await apart.transport.publish(key, event('apart'))
     expect([one, two, apart].map(({ receiver }) => receiver.bodies)).toEqual([['default'], ['default'], ['apart']])
   })
-
-  test('closing one transport clears only its own', async () => {
-    const one = attached()
-    const two = attached()
-    await one.transport.subscribe(name)
-    await two.transport.subscribe(name)
-    await one.transport.keeper.publish(key, event('kept'), 1_000)
-    await one.transport.close()
-    await two.transport.publish(key, event('later'))
-    expect(two.receiver.bodies).toEqual(['kept', 'later'])
-    expect(await two.transport.keeper.recall([key])).toEqual([event('kept')])
-    expect(one.receiver.bodies).toEqual(['kept'])
-    await two.transport.keeper.forget(key)
-  })
 })
 
 describe('subscriptions', () => {
-  test('once subscribe has resolved nothing is missed, whoever publishes', async () => {
-    const { transport, receiver } = attached()
-    const other = attached()
-    await transport.subscribe(name)
-    await transport.publish(key, event('own'))
-    await other.transport.publish({ ...key, id: '8' }, event('other'))
-    expect(receiver.log).toEqual(['outputStore up', 'inputStore up', 'deliver report 7', 'deliver report 8'])
-  })
-
-  test('covers the topic and nothing else', async () => {
+  test('of an id covers that id and nothing else', async () => {
     const { transport, receiver } = attached()
     await transport.subscribe({ name: 'a', id: 'b:c' })
-    await transport.subscribe({ name: '__proto__' })
-    for (const [eventName, id] of [
-      ['a', 'b:c'],
-      ['a:b', 'c'],
-      ['a', 'b'],
-      ['__proto__', 'x'],
-      ['constructor', 'x'],
-      ['A', 'b:c'],
-    ]) {
-      await transport.publish({ name: eventName!, id: id! }, event())
-    }
-    expect(receiver.keys).toEqual([
-      { name: 'a', id: 'b:c' },
-      { name: '__proto__', id: 'x' },
-    ])
+    for (const id of ['b:c', 'b', 'B:c', 'b:c:']) await transport.publish({ name: 'a', id }, event())
+    expect(receiver.keys).toEqual([{ name: 'a', id: 'b:c' }])
   })
 
   test('topics that overlap deliver once, and each stands without the other', async () => {
@@ -152,20 +102,6 @@ describe('subscriptions', () => {
 })
 
 describe('delivery', () => {
-  test('never happens inside publish, keep or subscribe', async () => {
-    const { transport, receiver } = attached()
-    await transport.subscribe(name)
-    const calls = [
-      transport.publish(key, event()),
-      transport.keeper.publish(key, event(), 1_000),
-      transport.subscribe({ name: 'other' }),
-    ]
-    expect(receiver.messages).toEqual([])
-    await Promise.all(calls)
-    expect(receiver.messages).toHaveLength(2)
-    await transport.keeper.forget(key)
-  })
-
   test('a publish from within a delivery is delivered after it, not inside it', async () => {
     const { transport, receiver } = attached()
     const steps: string[] = []
@@ -178,33 +114,6 @@ describe('delivery', () => {
     await transport.publish(key, event('1'))
     await transport.publish(key, event('3'))
     expect(steps).toEqual(['begin 1', 'end 1', 'begin 2', 'end 2', 'begin 3', 'end 3'])
-  })
-
-  test('keeps the order of each publisher, of plain and kept messages alike', async () => {
-    const { transport, receiver } = attached()
-    const publisher = attached().transport
-    await transport.subscribe(name)
-    const bodies = Array.from({ length: 100 }, (_, index) => String(index))
-    await Promise.all(
-      bodies.map((body, index) =>
-        index % 2 ? publisher.publish(key, event(body)) : publisher.keeper.publish(key, event(body), 1_000),
-      ),
-    )
-    expect(receiver.bodies).toEqual(bodies)
-    await publisher.keeper.forget(key)
-  })
-
-  test('a message arrives as it left: kind, body, headers, kept', async () => {
-    const { transport, receiver } = attached()
-    await transport.subscribe(name)
-    const messages: Message[] = [
-      { kind: 'event', body: '' },
-      { kind: 'failure', body: '{"name":"Error"}', headers: { traceparent: '00-1', __proto__x: 'y' }, kept: false },
-      { kind: 'event', body: new Uint8Array([0, 255, 10]), headers: {}, kept: true },
-    ]
-    for (const message of messages) await transport.publish(key, message)
-    expect(receiver.messages).toEqual(messages)
-    expect(receiver.messages[2]?.body).toBeInstanceOf(Uint8Array)
   })
 
   test.each(['plain', 'kept'])('nothing is shared with the publisher or a peer: %s', async (kind) => {
@@ -243,49 +152,7 @@ describe('delivery', () => {
   })
 })
 
-describe('states', () => {
-  test('inputStore is up with connect, told once', async () => {
-    const { transport, receiver } = attached()
-    await transport.connect()
-    await transport.connect()
-    await transport.publish(key, event())
-    expect(receiver.log).toEqual(['inputStore up'])
-  })
-
-  test('inputStore is up with the first publish, outputStore with the first subscribe', async () => {
-    const { transport, receiver } = attached()
-    await transport.publish(key, event())
-    expect(receiver.log).toEqual(['inputStore up'])
-    await Promise.all([transport.subscribe(name), transport.subscribe(key)])
-    expect(receiver.log).toEqual(['inputStore up', 'outputStore up'])
-  })
-})
-
 describe('close', () => {
-  test('afterwards the receiver hears nothing and everything rejects, but for what never rejects', async () => {
-    const { transport, receiver } = attached()
-    const other = attached().transport
-    await transport.subscribe(name)
-    const { log } = receiver
-    const before = log.length
-    await transport.close()
-    await transport.close()
-    await other.publish(key, event())
-    for (const call of [
-      () => transport.connect(),
-      () => transport.publish(key, event()),
-      () => transport.subscribe(name),
-      () => transport.keeper.publish(key, event(), 1_000),
-      () => transport.keeper.forget(key),
-    ]) {
-      await expect(call()).rejects.toThrow(ClosedError)
-    }
-    await transport.unsubscribe(name)
-    expect(await transport.keeper.recall([key, key])).toEqual([expect.any(ClosedError), expect.any(ClosedError)])
-    await other.publish(key, event())
-    expect(log).toHaveLength(before)
-  })
-
   test('what was called just before never takes effect: it rejects', async () => {
     const { transport, receiver } = attached()
     const other = attached()

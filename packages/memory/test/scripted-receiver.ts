@@ -5,8 +5,10 @@ export class ScriptedReceiver implements Receiver {
   readonly log: string[] = []
   readonly messages: Message[] = []
   readonly keys: EventKey[] = []
+  readonly causes: unknown[] = []
   wanted = (_key: EventKey): boolean => true
   onDeliver = (_key: EventKey, _message: Message): void => {}
+  onState = (_store: Store, _up: boolean): void => {}
 
   /** The bodies that arrived, as text. */
   get bodies(): string[] {
@@ -24,8 +26,10 @@ export class ScriptedReceiver implements Receiver {
     this.onDeliver(key, message)
   }
 
-  state(store: Store, up: boolean): void {
+  state(store: Store, up: boolean, cause?: Error): void {
     this.log.push(`${store} ${up ? 'up' : 'down'}`)
+    if (!up) this.causes.push(cause)
+    this.onState(store, up)
   }
 
   lost({ name }: Topic): void {
