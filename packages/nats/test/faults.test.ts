@@ -1,3 +1,4 @@
+import { performance } from 'node:perf_hooks'
 import { createServer, connect } from 'node:net'
 import type { AddressInfo, Socket } from 'node:net'
 import { eventually, startNats, startProxy } from '@server-events/testing'
@@ -93,12 +94,14 @@ describe('while there is no connection', () => {
   })
 
   test('recall answers errors at once, and forget rejects in its time', async () => {
-    const { transport, receiver } = open(proxy, { publishTimeout: 300 })
+    const { transport, receiver } = open(proxy, { publishTimeout: 2_000 })
     await transport.connect()
     proxy.refuse()
     proxy.cut()
     await eventually(() => receiver.log.at(-1) === 'inputStore down')
+    const asked = performance.now()
     const [answer] = (await transport.keeper?.recall([key])) ?? []
+    expect(performance.now() - asked).toBeLessThan(1_000)
     expect(answer).toMatchObject({ code: 'ERR_CONNECTION' })
     expect(await rejection(transport.keeper!.forget(key))).toMatchObject({ code: 'ERR_CONNECTION' })
   })
@@ -180,6 +183,24 @@ describe('a consumer that is too slow', () => {
     await closeAll()
     await stuck.close()
   })
+})
+
+test('outputStore is up again only when what was subscribed meanwhile is confirmed too', async () => {
+  const { transport, receiver } = open(proxy)
+  await transport.subscribe({ name: 'report' })
+  const log: string[] = []
+  // As a promise reaction, as which the subscribe settles too.
+  receiver.state = (store, up) => void Promise.resolve().then(() => log.push(`${store} ${up ? 'up' : 'down'}`))
+  let pongs = 0
+  proxy.filter = (direction, chunk, connection) => {
+    // The first answers the greeting, the second confirms what was restored.
+    if (direction === 'down' && connection === 2 && chunk.includes('PONG') && ++pongs === 2)
+      void transport.subscribe({ name: 'late' }).then(() => log.push('late is confirmed'))
+    return chunk
+  }
+  proxy.cut()
+  await eventually(() => log.length >= 3)
+  expect(log).toEqual(['outputStore down', 'late is confirmed', 'outputStore up'])
 })
 
 describe('close', () => {

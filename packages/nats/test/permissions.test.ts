@@ -62,6 +62,16 @@ test('a forbidden publish rejects and names the subject, and what leaves with it
   expect(api.receiver.bodies).toEqual(['1', '2'])
 })
 
+test('each of many that are refused at once is refused', async () => {
+  await nats.reload(config({ publish: { deny: ['se.secret.>'] }, subscribe: { deny: ['se.secret.>'] } }))
+  const { transport } = open(nats, user)
+  const keys = Array.from({ length: 200 }, (_, index) => ({ name: 'secret', id: String(index) }))
+  const published = keys.map((each) => rejection(transport.publish(each, event('payload'))))
+  const subscribed = keys.map((each) => rejection(transport.subscribe(each)))
+  for (const error of await Promise.all([...published, ...subscribed]))
+    expect(error).toMatchObject({ code: 'ERR_FORBIDDEN' })
+})
+
 test('a topic that stood is lost when its permission is taken, without an interruption', async () => {
   await nats.reload(config())
   const api = open(nats, user)

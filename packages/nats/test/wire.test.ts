@@ -16,7 +16,8 @@ function across(message: Message): Message {
     const colon = line.indexOf(':')
     if (colon > 0) received.append(line.slice(0, colon), line.slice(colon + 1).trim())
   }
-  return decode('report', new Uint8Array(data), received)
+  // Of the class that Node's sockets give.
+  return decode('report', Buffer.from(data), received)
 }
 
 test('any message arrives as it left', () => {
