@@ -1,7 +1,4 @@
-import { execFileSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { NatsTransport } from '@server-events/nats'
 import { eventually, startNats } from '@server-events/testing'
@@ -86,27 +83,12 @@ test('a function among the options that throws is a failed attempt, and is calle
 })
 
 describe('TLS', () => {
-  let directory: string
-  let ca: string
-  let nats: NatsServer
-
-  beforeEach(async () => {
-    directory = await mkdtemp(join(tmpdir(), 'nats-tls-'))
-    const [key, cert] = [join(directory, 'key.pem'), join(directory, 'cert.pem')]
-    // prettier-ignore
-    execFileSync('openssl', [
-      'req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes', '-keyout', key, '-out', cert,
-      '-days', '2', '-subj', '/CN=localhost', '-addext', 'subjectAltName=DNS:localhost,IP:127.0.0.1',
-    ], { stdio: 'ignore' })
-    ca = readFileSync(cert, 'utf8')
-    nats = await start({ config: `tls { cert_file: "${cert}", key_file: "${key}" }` })
-  })
-
-  afterEach(async () => {
-    await rm(directory, { recursive: true, force: true })
-  })
+  // Self-signed, for localhost, until 2126.
+  const [key, cert] = [join(__dirname, 'tls/key.pem'), join(__dirname, 'tls/cert.pem')]
 
   test('with the right authority connects, with none says why not', async () => {
+    const nats = await start({ config: `tls { cert_file: "${cert}", key_file: "${key}" }` })
+    const ca = readFileSync(cert, 'utf8')
     await open(nats, { servers: `tls://localhost:${nats.port}`, tls: { ca } }).transport.connect()
     const stranger = open(nats)
     void rejection(stranger.transport.connect())
