@@ -14,6 +14,8 @@ export interface Mutant {
 }
 
 const engine = 'engine/engine.ts'
+const waiting = 'engine/waiting.ts'
+const byId = 'engine/by-id.ts'
 const recall = 'engine/recall.ts'
 const subscription = 'engine/subscription.ts'
 const outbox = 'engine/outbox.ts'
@@ -25,26 +27,23 @@ export const mutants: readonly Mutant[] = [
   // Waits
   mutant(
     'settle twice',
-    edit(engine, 'if (wait.has(SETTLED)) return false', ''),
+    edit(waiting, 'if (item.has(SETTLED)) return false', ''),
     edit(
-      engine,
-      'this.#dispatch.toWaits(key, message, entry.waitsFor(key.id), this.#settling.event)',
-      'const waits = entry.waitsFor(key.id)\n' +
-        'for (let way = message.kind === "event" ? entry.listeners.size : 0; way >= 0; way--) this.#dispatch.toWaits(key, message, waits, this.#settling.event)',
+      waiting,
+      'dispatch.to(key, message, name.waits.of(key.id), this.#waitsBy.event)',
+      'const waits = name.waits.of(key.id)\n' +
+        'for (let way = message.kind === "event" ? name.listeners.size : 0; way >= 0; way--) dispatch.to(key, message, waits, this.#waitsBy.event)',
     ),
   ),
   mutant(
     'abort listener left',
     edit('engine/aborts.ts', "group.signal.removeEventListener('abort', group.listener)", ''),
   ),
-  mutant('abort settles one wait of a signal', edit('engine/aborts.ts', '[...waits]', '[...waits].slice(0, 1)')),
-  mutant(
-    'the second wait of an id hides the first',
-    edit('engine/names.ts', 'new Set([present, wait])', 'new Set([wait])'),
-  ),
+  mutant('abort settles one wait of a signal', edit('engine/aborts.ts', '[...items]', '[...items].slice(0, 1)')),
+  mutant('the second wait of an id hides the first', edit(byId, 'new Set([present, item])', 'new Set([item])')),
   mutant(
     'an event settles one wait of its id',
-    edit(engine, 'message, entry.waitsFor(key.id),', 'message, entry.waitsFor(key.id).slice(0, 1),'),
+    edit(waiting, 'message, name.waits.of(key.id),', 'message, name.waits.of(key.id).slice(0, 1),'),
   ),
 
   // Deadlines
@@ -63,22 +62,26 @@ export const mutants: readonly Mutant[] = [
   // Recall
   mutant(
     'recall before the subscription is confirmed',
-    edit(engine, "if (wait.has(RECALLS)) this.#recall?.ask(wait, 'recall')", ''),
-    edit(engine, 'this.#pending++\n', "this.#pending++\n    if (recalls) this.#recall?.ask(wait, 'recall')\n"),
+    edit(waiting, "if (item.has(RECALLS)) this.#recall?.ask(item, 'recall')", ''),
+    edit(
+      waiting,
+      'item.register()\n',
+      "item.register()\n    if (item.has(RECALLS)) this.#recall?.ask(item, 'recall')\n",
+    ),
   ),
   mutant(
     'a miss served to a later wait',
     edit(
       recall,
-      'ask(wait: Wait, way: Way): void {\n',
-      "ask(wait: Wait, way: Way): void {\n    if (way === 'recall' && this.#inFlight > 0) return\n",
+      'ask(item: Pending, way: Way): void {\n',
+      "ask(item: Pending, way: Way): void {\n    if (way === 'recall' && this.#inFlight > 0) return\n",
     ),
   ),
-  mutant('no recall after restoration', edit(engine, 'this.#recall?.restored(kept)', '')),
-  mutant('no last look', edit(engine, "this.#recall?.ask(wait, 'backstop')\n", '')),
+  mutant('no recall after restoration', edit(waiting, 'this.#recall?.restored(kept)', '')),
+  mutant('no last look', edit(waiting, "this.#recall?.ask(item, 'backstop')\n", '')),
   mutant(
     'the last look puts the deadline off',
-    edit(engine, 'this.#deadlines.postpone(wait, deadline)', 'this.#deadlines.postpone(wait, deadline + 50)'),
+    edit(waiting, 'this.#deadlines.postpone(item, deadline)', 'this.#deadlines.postpone(item, deadline + 50)'),
   ),
   mutant('no backstop after the first', edit(recall, 'if (any) this.guardBy(pending)', '')),
   mutant(
@@ -95,7 +98,7 @@ export const mutants: readonly Mutant[] = [
   ),
   mutant(
     'a kept outcome settles a wait that does not recall',
-    edit(engine, 'const recalls = recall &&', 'const recalls = (recall || this.#pending > 1) &&'),
+    edit(waiting, 'return recall &&', 'return (recall || this.count > 0) &&'),
   ),
   mutant(
     'a recall that failed stays in flight',
@@ -105,11 +108,7 @@ export const mutants: readonly Mutant[] = [
   // Subscriptions
   mutant(
     'messages for listeners only are not wanted',
-    edit(
-      engine,
-      'entry !== undefined && (entry.listeners.size > 0 || entry.waits.has(id))',
-      'entry !== undefined && entry.waits.has(id)',
-    ),
+    edit('engine/names.ts', 'return this.listeners.size > 0 || this', 'return this'),
   ),
   mutant(
     'a timeout does not know how long it was disconnected',
@@ -136,7 +135,7 @@ export const mutants: readonly Mutant[] = [
       'this.#host.idle(this)',
     ),
   ),
-  mutant('never unsubscribes', edit(engine, 'this.topics.of(wait.name, wait.id).release()', '')),
+  mutant('never unsubscribes', edit(waiting, 'this.#around.topics.of(item.name, item.id).release()', '')),
   mutant(
     'a lost topic is taken to stand',
     edit(subscription, "if (this.#state === 'standing') this.#refused(error)\n    else", ''),
@@ -148,9 +147,9 @@ export const mutants: readonly Mutant[] = [
   mutant(
     'a refusal leaves waits pending',
     edit(
-      engine,
-      "this.#reject(wait, 'refused', () => fromTransport(error))\n      },\n      withdrawn",
-      'if (wait.slot === -1) throw error\n      },\n      withdrawn',
+      waiting,
+      "for (const item of items) this.#reject(item, 'refused', () => fromTransport(error))",
+      'if (items.some(({ slot }) => slot === -1)) throw error',
     ),
   ),
   mutant('a refused name with listeners is not tried again', edit(subscription, 'else this.#retryLater()', '')),
@@ -169,14 +168,18 @@ export const mutants: readonly Mutant[] = [
   mutant('an emit is held for ever', edit(outbox, 'const longestHold = 5000', 'const longestHold = 500_000')),
 
   // Closing
-  mutant('the drain does not end early', edit(engine, 'if (this.#pending === 0) this.whenNothingPends?.()', '')),
+  mutant('the drain does not end early', edit(waiting, 'if (this.count === 0) this.whenNothingPends?.()', '')),
   mutant(
     'close does not wait for outstanding emits',
     edit(closing, 'await atMost(outstandingEmits, engine.outbox.idle())', ''),
   ),
   mutant(
     'close forgets the waits',
-    edit(engine, "for (const wait of [...this.topics.waits()]) this.#reject(wait, 'closed', closed)", 'void closed'),
+    edit(
+      waiting,
+      "for (const item of [...this.#around.topics.pending()]) this.#reject(item, 'closed', makeError)",
+      'void makeError',
+    ),
   ),
   mutant('a timer is left after close', edit(recall, 'clearTimeout(this.#sweep)\n', '')),
   mutant(
@@ -197,8 +200,8 @@ export const mutants: readonly Mutant[] = [
   mutant('an emit stays when what it queued behind has gone', edit(outbox, '      this.settled(name)\n', '')),
   mutant(
     'the store is asked for a wait that has settled',
-    edit(recall, 'if (!wait.has(SETTLED)) this.ask', 'if (wait.name.waits.has(wait.id)) this.ask'),
-    edit(recall, 'return name.waitsFor(id).filter((wait) => wait.has(RECALLS))', 'return [...name.waitsFor(id)]'),
+    edit(recall, 'if (!item.has(SETTLED)) this.ask', 'if (item.name.waits.has(item.id)) this.ask'),
+    edit(recall, 'return name.pendingFor(id).filter((item) => item.has(RECALLS))', 'return [...name.pendingFor(id)]'),
   ),
 ]
 

@@ -18,11 +18,12 @@ export {
   UnsupportedError,
   ValidationError,
 } from './errors'
+export type { EventStream } from './event-stream'
 export type { ErrorOptions, RemoteFailure, TimeoutDetails } from './errors'
 export type { Outcome, Stats } from './engine/stats'
 export type { ErrorListener, ReadyListener, Unsubscribe } from './engine/reports'
 export type { StoreStats } from './engine/stores'
-export type { ServerEventsOptions, WaitOptions } from './options'
+export type { ServerEventsOptions, StreamOptions, WaitOptions } from './options'
 export { ServerEvents } from './server-events'
 export type { Listening } from './server-events'
 export type { StandardIssue, StandardResult, StandardSchemaV1 } from './standard-schema'

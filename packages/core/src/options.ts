@@ -1,5 +1,5 @@
 import { jsonCodec, type Codec } from './codec'
-import type { EventId } from './contract'
+import type { Args, EventId } from './contract'
 import { InvalidArgumentError, UnsupportedError } from './errors'
 import type { Transport } from './transport'
 
@@ -19,7 +19,7 @@ export interface ServerEventsOptions<C> {
   readonly codec?: Codec
   /** The largest encoded event, in bytes; a larger one is PayloadTooLargeError at emit. Default 1 MiB. */
   readonly maxPayload?: number
-  /** How many waits may be pending; one more rejects with TooManyWaitsError. Default: any number. */
+  /** How many waits and streams may be pending; one more rejects with TooManyWaitsError. Default: any number. */
   readonly maxPending?: number
   /** How long `init` and `listen` may take, in ms. Default 10_000. */
   readonly initTimeout?: number
@@ -37,6 +37,19 @@ export interface WaitOptions {
   readonly signal?: AbortSignal
   /** Whether a kept outcome counts. Default true. */
   readonly recall?: boolean
+}
+
+/** Options of one stream. */
+export interface StreamOptions<A extends Args = readonly unknown[]> extends Omit<WaitOptions, 'timeout'> {
+  /** How long the stream lasts without an event, in ms; default: the instance's `timeout`. */
+  readonly timeout?: number
+  /**
+   * Called with the args of each event as it arrives; when it returns true, the stream ends after
+   * that event. What it throws ends the stream. Default: only its reader, `fail` or an error ends it.
+   */
+  readonly until?: (...args: A) => boolean
+  /** How many events may be unread; one more ends the stream with OverflowError. Default 1,024. */
+  readonly buffer?: number
 }
 
 export interface EngineOptions {
@@ -121,6 +134,22 @@ export function resolveWait(options: number | WaitOptions | undefined, timeout: 
     timeout: options.timeout === undefined ? timeout : checkDuration(options.timeout, 'timeout'),
     signal,
     recall,
+  }
+}
+
+export interface ResolvedStream extends ResolvedWait {
+  readonly until: ((...args: Args) => unknown) | undefined
+  readonly buffer: number
+}
+
+export function resolveStream(options: StreamOptions<never> = {}, timeout: number): ResolvedStream {
+  refuseUnknown(options, ['timeout', 'signal', 'recall', 'until', 'buffer'])
+  const { until, buffer, ...wait } = options
+  if (until !== undefined) checkListener(until, 'until')
+  return {
+    ...resolveWait(wait, timeout),
+    until: until as ResolvedStream['until'],
+    buffer: buffer === undefined ? 1024 : checkCount(buffer, 'buffer'),
   }
 }
 

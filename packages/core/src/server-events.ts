@@ -1,8 +1,10 @@
 import type { Contract, EventId, Received, Sent } from './contract'
 import { ClosedError, InvalidArgumentError } from './errors'
+import type { EventStream } from './event-stream'
 import { Closing } from './engine/closing'
 import { Engine } from './engine/engine'
 import { Kept } from './engine/kept'
+import { refusedReader } from './engine/reader'
 import { atCaller, handledRejection } from './engine/rejection'
 import type { ErrorListener, ReadyListener, Unsubscribe } from './engine/reports'
 import type { Stats } from './engine/stats'
@@ -16,8 +18,10 @@ import {
   defaultTimeout,
   resolveDrain,
   resolveOptions,
+  resolveStream,
   resolveWait,
   type ServerEventsOptions,
+  type StreamOptions,
   type WaitOptions,
 } from './options'
 import type { EventKey, Store, Transport } from './transport'
@@ -96,7 +100,7 @@ export class ServerEvents<C extends Contract<C> = Record<string, any[]>> {
       const key = this.#key(name, id)
       const wait = resolveWait(options, this.#timeout)
       if (this.#closing !== undefined) throw new ClosedError()
-      return this.#engine.wait(key, wait) as Promise<Received<C[K]>>
+      return this.#engine.waiting.wait(key, wait) as Promise<Received<C[K]>>
     } catch (error) {
       return handledRejection(error)
     }
@@ -135,6 +139,30 @@ export class ServerEvents<C extends Contract<C> = Record<string, any[]>> {
     listener?: (id: string, ...args: Received<C[K]>) => unknown,
   ): Promise<Listening> {
     return atCaller(this.#listen(name, listener as Listener | undefined))
+  }
+
+  /**
+   * All events of one (name, id) from now on, as an async iterator. Subscribes at the call; `ready`
+   * resolves when that stands. With `keep` a late reader gets the latest item that is kept.
+   *
+   * `until` ends it after the event for which it returns true; `fail` of the same (name, id) with
+   * RemoteError, `timeout` ms without an event with TimeoutError, more unread events than `buffer`
+   * with OverflowError, `signal` with its reason; else what a wait rejects with. `return()`, which
+   * `break` calls, unsubscribes. A bad argument rejects `ready` and the first `next()`.
+   */
+  stream<K extends keyof C & string>(
+    name: K,
+    id: EventId,
+    options?: StreamOptions<Received<C[K]>>,
+  ): EventStream<Received<C[K]>> {
+    try {
+      const key = this.#key(name, id)
+      const stream = resolveStream(options, this.#timeout)
+      if (this.#closing !== undefined) throw new ClosedError()
+      return this.#engine.waiting.stream(key, stream) as EventStream<unknown> as EventStream<Received<C[K]>>
+    } catch (error) {
+      return refusedReader(error) as EventStream<unknown> as EventStream<Received<C[K]>>
+    }
   }
 
   /**
@@ -203,7 +231,7 @@ export class ServerEvents<C extends Contract<C> = Record<string, any[]>> {
     const checked = checkName(name)
     if (listener !== undefined) checkListener(listener, 'the listener of listen')
     if (this.#closing !== undefined) throw new ClosedError()
-    this.#engine.desire()
+    this.#engine.topics.desire()
     const { subscription, close } = this.#engine.topics.listen(checked, listener)
     try {
       await this.#starting.standing(subscription)

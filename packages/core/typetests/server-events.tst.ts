@@ -1,4 +1,4 @@
-import type { EventId, StandardSchemaV1, Transport } from 'server-events'
+import type { EventId, EventStream, StandardSchemaV1, Transport } from 'server-events'
 import { ServerEvents } from 'server-events'
 import { describe, expect, test } from 'tstyche'
 
@@ -91,6 +91,55 @@ describe('with a schema', () => {
     expect(events.emit).type.toBeCallableWith('day', 1, '2026-01-01')
     expect(events.emit).type.not.toBeCallableWith('day', 1, new Date())
     expect(events.on('day', 1)).type.toBe<Promise<[day: Date]>>()
+  })
+})
+
+describe('a stream', () => {
+  const events = new ServerEvents<{ job: [progress: number, done: boolean]; day: StandardSchemaV1<[string], [Date]> }>(
+    transport,
+  )
+
+  test('yields the args of its event', () => {
+    expect(events.stream('job', 1)).type.toBe<EventStream<[progress: number, done: boolean]>>()
+    expect(events.stream('job', 1)).type.toBeAssignableTo<AsyncIterableIterator<[progress: number, done: boolean]>>()
+    expect(events.stream('day', 1)).type.toBe<EventStream<[Date]>>()
+    expect(new ServerEvents(transport).stream('anything', 1)).type.toBe<EventStream<any[]>>()
+  })
+
+  test('may be taken apart in for await', async () => {
+    for await (const [progress, done] of events.stream('job', 1)) {
+      expect(progress).type.toBe<number>()
+      expect(done).type.toBe<boolean>()
+    }
+    const result = await events.stream('job', 1).next()
+    expect(result.done === true ? result.value : 'not done').type.toBe<'not done' | undefined>()
+  })
+
+  test('can be awaited and disposed of', () => {
+    expect(events.stream('job', 1).ready).type.toBe<Promise<void>>()
+    expect(events.stream('job', 1)).type.toBeAssignableTo<AsyncDisposable>()
+  })
+
+  test('takes options, and until takes the args', () => {
+    const signal = AbortSignal.abort()
+    expect(events.stream).type.toBeCallableWith('job', 1, { timeout: 1000, signal, recall: false, buffer: 10 })
+    expect(events.stream).type.toBeCallableWith('job', 1, { until: (_progress: number, done: boolean) => done })
+    void events.stream('job', 1, {
+      until: (progress, done) => {
+        expect(progress).type.toBe<number>()
+        return done
+      },
+    })
+    void events.stream('day', 1, {
+      until: (day) => {
+        expect(day).type.toBe<Date>()
+        return true
+      },
+    })
+    expect(events.stream).type.not.toBeCallableWith('job', 1, { until: (progress: string) => progress === '' })
+    expect(events.stream).type.not.toBeCallableWith('job', 1, { until: () => Promise.resolve(true) })
+    expect(events.stream).type.not.toBeCallableWith('job', 1, { size: 1 })
+    expect(events.stream).type.not.toBeCallableWith('jobs', 1)
   })
 })
 

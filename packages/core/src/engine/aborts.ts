@@ -1,44 +1,44 @@
-import { ABORTABLE, type Wait } from './wait'
+import { ABORTABLE, type Pending } from './pending'
 
 interface Group {
   readonly signal: AbortSignal
-  readonly waits: Set<Wait>
+  readonly items: Set<Pending>
   readonly listener: () => void
 }
 
-/** One listener per signal, shared by all its waits and gone with the last of them. */
+/** One listener per signal, shared by all its waits and streams and gone with the last of them. */
 export class Aborts {
-  readonly #onAbort: (wait: Wait, reason: unknown) => void
+  readonly #onAbort: (item: Pending, reason: unknown) => void
   readonly #bySignal = new Map<AbortSignal, Group>()
-  readonly #byWait = new Map<Wait, Group>()
+  readonly #byWait = new Map<Pending, Group>()
 
-  constructor(onAbort: (wait: Wait, reason: unknown) => void) {
+  constructor(onAbort: (item: Pending, reason: unknown) => void) {
     this.#onAbort = onAbort
   }
 
-  add(wait: Wait, signal: AbortSignal): void {
+  add(item: Pending, signal: AbortSignal): void {
     const group = this.#bySignal.get(signal) ?? this.#listen(signal)
-    group.waits.add(wait)
-    this.#byWait.set(wait, group)
-    wait.bits |= ABORTABLE
+    group.items.add(item)
+    this.#byWait.set(item, group)
+    item.bits |= ABORTABLE
   }
 
-  remove(wait: Wait): void {
-    const group = this.#byWait.get(wait)
+  remove(item: Pending): void {
+    const group = this.#byWait.get(item)
     if (group === undefined) return
-    this.#byWait.delete(wait)
-    group.waits.delete(wait)
-    if (group.waits.size > 0) return
+    this.#byWait.delete(item)
+    group.items.delete(item)
+    if (group.items.size > 0) return
     this.#bySignal.delete(group.signal)
     group.signal.removeEventListener('abort', group.listener)
   }
 
   #listen(signal: AbortSignal): Group {
-    const waits = new Set<Wait>()
+    const items = new Set<Pending>()
     const listener = (): void => {
-      for (const wait of [...waits]) this.#onAbort(wait, signal.reason)
+      for (const item of [...items]) this.#onAbort(item, signal.reason)
     }
-    const group = { signal, waits, listener }
+    const group = { signal, items, listener }
     this.#bySignal.set(signal, group)
     signal.addEventListener('abort', listener)
     return group

@@ -25,9 +25,9 @@ export class Closing {
     const drained = new Promise<void>((resolve) => {
       this.#drained = resolve
     })
-    engine.whenNothingPends = this.#drained
+    engine.waiting.whenNothingPends = this.#drained
     this.shorten(drain)
-    if (engine.pending === 0) this.#drained()
+    if (engine.waiting.count === 0) this.#drained()
     this.promise = engine.hold.during(this.#run(drained))
   }
 

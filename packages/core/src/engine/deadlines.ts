@@ -1,5 +1,5 @@
 import { clearTimeoutAtLoad, immediateAtLoad, longestDelay, timeoutAtLoad, timersAreFake, type Clock } from './clock'
-import type { Wait } from './wait'
+import type { Pending } from './pending'
 
 /** A timer of Node may fire this much early by the monotonic clock. */
 const earliness = 4
@@ -7,7 +7,7 @@ const earliness = 4
 const lateness = 20
 
 /**
- * Calls `onDue(wait)` at `wait.due`, never early; the callee moves or removes the wait.
+ * Calls `onDue(item)` at `item.due`, never early; the callee moves or removes the item.
  *
  * One timer serves a binary heap of all waits and holds the process while there are any. While the
  * timers are somebody's fakes, each new wait has timers of its own instead, because the clock
@@ -16,52 +16,52 @@ const lateness = 20
  */
 export class Deadlines {
   readonly #clock: Clock
-  readonly #onDue: (wait: Wait) => void
-  readonly #heap: Wait[] = []
-  readonly #faked = new Map<Wait, Set<NodeJS.Timeout>>()
+  readonly #onDue: (item: Pending) => void
+  readonly #heap: Pending[] = []
+  readonly #faked = new Map<Pending, Set<NodeJS.Timeout>>()
   #timer: NodeJS.Timeout | undefined
   #target = 0
   #late: NodeJS.Immediate | undefined
 
-  constructor(clock: Clock, onDue: (wait: Wait) => void) {
+  constructor(clock: Clock, onDue: (item: Pending) => void) {
     this.#clock = clock
     this.#onDue = onDue
   }
 
-  add(wait: Wait): void {
+  add(item: Pending): void {
     if (timersAreFake()) {
       // Not from the clock: its fraction of a ms would make the timer 1 ms longer than the timeout. All now, since
       // node:test's fakes are at the end of their tick when a callback runs: what it arms comes after that.
       const timers = new Set<NodeJS.Timeout>()
-      this.#faked.set(wait, timers)
-      this.#armFake(wait, timers, wait.firstDelay)
-      if (wait.firstDelay < wait.timeout) this.#armFake(wait, timers, wait.timeout)
+      this.#faked.set(item, timers)
+      this.#armFake(item, timers, item.firstDelay)
+      if (item.firstDelay < item.timeout) this.#armFake(item, timers, item.timeout)
       return
     }
     const heap = this.#heap
-    wait.slot = heap.length
-    heap.push(wait)
+    item.slot = heap.length
+    heap.push(item)
     if (heap.length === 1) (this.#timer as Partial<NodeJS.Timeout> | undefined)?.ref?.()
-    this.#up(wait)
-    if (wait.slot === 0) this.#arm()
+    this.#up(item)
+    if (item.slot === 0) this.#arm()
   }
 
   /** To a later time, from within `onDue`. */
-  postpone(wait: Wait, due: number): void {
-    wait.due = due
-    if (wait.slot !== -1) this.#down(wait)
+  postpone(item: Pending, due: number): void {
+    item.due = due
+    if (item.slot !== -1) this.#down(item)
   }
 
-  remove(wait: Wait): void {
-    const { slot } = wait
+  remove(item: Pending): void {
+    const { slot } = item
     if (slot === -1) {
-      for (const timer of this.#faked.get(wait) ?? []) clearTimeout(timer)
-      this.#faked.delete(wait)
+      for (const timer of this.#faked.get(item) ?? []) clearTimeout(timer)
+      this.#faked.delete(item)
       return
     }
-    wait.slot = -1
+    item.slot = -1
     const last = this.#heap.pop()
-    if (last !== undefined && last !== wait) {
+    if (last !== undefined && last !== item) {
       last.slot = slot
       this.#heap[slot] = last
       this.#up(last)
@@ -79,16 +79,16 @@ export class Deadlines {
     this.#late = undefined
   }
 
-  #armFake(wait: Wait, timers: Set<NodeJS.Timeout>, delay: number): void {
+  #armFake(item: Pending, timers: Set<NodeJS.Timeout>, delay: number): void {
     const step = Math.min(delay, longestDelay)
     const timer = setTimeout(() => {
       timers.delete(timer)
       if (delay > step) {
-        this.#armFake(wait, timers, delay - step)
+        this.#armFake(item, timers, delay - step)
         return
       }
-      this.#clock.advance(wait.due)
-      this.#onDue(wait)
+      this.#clock.advance(item.due)
+      this.#onDue(item)
     }, step)
     timers.add(timer)
   }
@@ -134,39 +134,39 @@ export class Deadlines {
     this.#arm()
   }
 
-  #up(wait: Wait): void {
+  #up(item: Pending): void {
     const heap = this.#heap
-    let { slot } = wait
+    let { slot } = item
     while (slot > 0) {
       const parentSlot = (slot - 1) >> 1
-      const parent = heap[parentSlot] as Wait
-      if (parent.due <= wait.due) break
+      const parent = heap[parentSlot] as Pending
+      if (parent.due <= item.due) break
       heap[slot] = parent
       parent.slot = slot
       slot = parentSlot
     }
-    heap[slot] = wait
-    wait.slot = slot
+    heap[slot] = item
+    item.slot = slot
   }
 
-  #down(wait: Wait): void {
+  #down(item: Pending): void {
     const heap = this.#heap
     const half = heap.length >> 1
-    let { slot } = wait
+    let { slot } = item
     while (slot < half) {
       let childSlot = 2 * slot + 1
-      let child = heap[childSlot] as Wait
+      let child = heap[childSlot] as Pending
       const right = heap[childSlot + 1]
       if (right !== undefined && right.due < child.due) {
         childSlot++
         child = right
       }
-      if (child.due >= wait.due) break
+      if (child.due >= item.due) break
       heap[slot] = child
       child.slot = slot
       slot = childSlot
     }
-    heap[slot] = wait
-    wait.slot = slot
+    heap[slot] = item
+    item.slot = slot
   }
 }

@@ -6,11 +6,11 @@ import type { EventKey, Message } from '../transport'
 import type { Messages } from './messages'
 import type { Listener } from './names'
 import { guard, type Reports } from './reports'
-import type { Wait } from './wait'
+import type { Pending } from './pending'
 
-export interface Settling {
-  resolve(wait: Wait, args: Args): void
-  reject(wait: Wait, failure: RemoteFailure): void
+export interface Recipient<P extends Pending> {
+  event(item: P, args: Args): void
+  failure(item: P, failure: RemoteFailure): void
 }
 
 /** Brings one message to all it is for. Whatever is wrong with it is reported once per kind and name. */
@@ -23,14 +23,14 @@ export class Dispatch {
     this.#reports = reports
   }
 
-  /** Every wait gets args decoded for it alone. */
-  toWaits(key: EventKey, message: Message, waits: readonly Wait[], settle: Settling): void {
-    if (waits.length === 0) return
+  /** To waits or streams. Each gets args decoded for it alone. */
+  to<P extends Pending>(key: EventKey, message: Message, items: readonly P[], recipient: Recipient<P>): void {
+    if (items.length === 0) return
     this.#reading(key, () => {
       this.#messages.checkSize(key, message)
-      for (const wait of waits) {
-        if (message.kind === 'failure') settle.reject(wait, this.#messages.remoteFailure(key, message))
-        else settle.resolve(wait, this.#messages.args(key, message))
+      for (const item of items) {
+        if (message.kind === 'failure') recipient.failure(item, this.#messages.remoteFailure(key, message))
+        else recipient.event(item, this.#messages.args(key, message))
       }
     })
   }

@@ -1,4 +1,7 @@
+import { ById } from './by-id'
 import type { Outgoing } from './outbox'
+import type { Pending } from './pending'
+import type { Stream } from './stream'
 import type { Subscription } from './subscription'
 import type { Wait } from './wait'
 
@@ -7,8 +10,8 @@ export type Listener = (id: string, ...args: unknown[]) => unknown
 /** Everything that is known of one event name. */
 export class Name {
   readonly name: string
-  /** By id. A Set only from the second wait on: nearly always there is one. */
-  readonly waits = new Map<string, Wait | Set<Wait>>()
+  readonly waits = new ById<Wait>()
+  readonly streams = new ById<Stream>()
   readonly listeners = new Set<Listener>()
   /** The subscription of the whole name. */
   whole: Subscription | undefined
@@ -21,34 +24,20 @@ export class Name {
     this.name = name
   }
 
-  add(wait: Wait): void {
-    const present = this.waits.get(wait.id)
-    if (present === undefined) this.waits.set(wait.id, wait)
-    else if (present instanceof Set) present.add(wait)
-    else this.waits.set(wait.id, new Set([present, wait]))
+  /** Waits and streams; a copy, since settling changes the registry. */
+  pendingFor(id: string): readonly Pending[] {
+    const waits = this.waits.of(id)
+    return this.streams.size === 0 ? waits : [...waits, ...this.streams.of(id)]
   }
 
-  remove(wait: Wait): void {
-    const present = this.waits.get(wait.id)
-    if (present instanceof Set) {
-      present.delete(wait)
-      if (present.size > 0) return
-    }
-    this.waits.delete(wait.id)
+  *allPending(): Generator<Pending> {
+    yield* this.waits.all()
+    yield* this.streams.all()
   }
 
-  /** A copy: settling changes the registry. */
-  waitsFor(id: string): readonly Wait[] {
-    const present = this.waits.get(id)
-    if (present === undefined) return []
-    return present instanceof Set ? [...present] : [present]
-  }
-
-  *allWaits(): Generator<Wait> {
-    for (const present of this.waits.values()) {
-      if (present instanceof Set) yield* present
-      else yield present
-    }
+  /** Whether anybody would get an event of this id. */
+  wants(id: string): boolean {
+    return this.listeners.size > 0 || this.waits.has(id) || this.streams.has(id)
   }
 
   /** Whether a subscription that covers this id is about to stand. */
@@ -59,6 +48,7 @@ export class Name {
   get isEmpty(): boolean {
     return (
       this.waits.size === 0 &&
+      this.streams.size === 0 &&
       this.listeners.size === 0 &&
       this.whole === undefined &&
       this.byId.size === 0 &&

@@ -3,13 +3,14 @@ import type { EventKey, Keeper, Message } from '../transport'
 import { unrefTimeout, type Clock } from './clock'
 import { isMessage } from './messages'
 import type { Name } from './names'
-import { ANSWERED, ASKED, RECALLS, SETTLED, type Wait } from './wait'
+import { ANSWERED, ASKED, RECALLS, SETTLED, type Pending } from './pending'
 
 /** Why the store was asked. */
 export type Way = 'recall' | 'restored' | 'backstop'
 
 export interface RecallHost {
-  hit(key: EventKey, message: Message, way: Way): void
+  /** `question` numbers the call that brought it: what arrived after that call was sent is newer. */
+  hit(key: EventKey, message: Message, way: Way, question: number): void
   forbidden(key: EventKey, error: unknown): void
 }
 
@@ -41,6 +42,7 @@ export class Recall {
   #inFlight = 0
   #flushing = false
   #failures = 0
+  #asked = 0
   #open = true
   readonly #timers = new Set<NodeJS.Timeout>()
   #sweep: NodeJS.Timeout | undefined
@@ -52,10 +54,15 @@ export class Recall {
     this.#host = host
   }
 
-  ask(wait: Wait, way: Way): void {
-    let ids = this.#queue.get(wait.name)
-    if (ids === undefined) this.#queue.set(wait.name, (ids = new Map<string, Way>()))
-    if (!ids.has(wait.id)) ids.set(wait.id, way)
+  /** The number of the last call. */
+  get asked(): number {
+    return this.#asked
+  }
+
+  ask(item: Pending, way: Way): void {
+    let ids = this.#queue.get(item.name)
+    if (ids === undefined) this.#queue.set(item.name, (ids = new Map<string, Way>()))
+    if (!ids.has(item.id)) ids.set(item.id, way)
     if (this.#flushing) return
     this.#flushing = true
     void Promise.resolve().then(() => {
@@ -64,27 +71,27 @@ export class Recall {
   }
 
   /** After an interruption: a random moment for each process, so that they do not all ask at once. */
-  restored(waits: Iterable<Wait>): void {
+  restored(items: Iterable<Pending>): void {
     const spread = Math.random() * longestSpread
     const soon = this.#clock.now() + spread
-    const later: Wait[] = []
-    for (const wait of waits) {
-      if (wait.due <= soon) this.ask(wait, 'restored')
-      else later.push(wait)
+    const later: Pending[] = []
+    for (const item of items) {
+      if (item.due <= soon) this.ask(item, 'restored')
+      else later.push(item)
     }
     if (later.length > 0) this.#after(spread, later, 'restored')
   }
 
-  /** Asks for all waits that `pending` yields, every `backstop` ms, while it yields any. */
-  guardBy(pending: () => Iterable<Wait>): void {
+  /** Asks for all that `pending` yields, every `backstop` ms, while it yields any. */
+  guardBy(pending: () => Iterable<Pending>): void {
     if (this.#sweep !== undefined || !this.#open) return
     this.#sweep = unrefTimeout(
       () => {
         this.#sweep = undefined
         let any = false
-        for (const wait of pending()) {
+        for (const item of pending()) {
           any = true
-          this.ask(wait, 'backstop')
+          this.ask(item, 'backstop')
         }
         if (any) this.guardBy(pending)
       },
@@ -101,10 +108,10 @@ export class Recall {
     this.#ready = []
   }
 
-  #after(delay: number, waits: readonly Wait[], way: Way): void {
+  #after(delay: number, items: readonly Pending[], way: Way): void {
     const timer = unrefTimeout(() => {
       this.#timers.delete(timer)
-      for (const wait of waits) if (!wait.has(SETTLED)) this.ask(wait, way)
+      for (const item of items) if (!item.has(SETTLED)) this.ask(item, way)
     }, delay)
     this.#timers.add(timer)
   }
@@ -115,9 +122,9 @@ export class Recall {
     const before = this.#ready.length
     for (const [name, ids] of this.#queue) {
       for (const [id, way] of ids) {
-        const waits = asking(name, id)
-        const deadline = Math.min(...waits.map((wait) => wait.deadline))
-        if (waits.length > 0) this.#ready.push({ name, id, way, deadline })
+        const items = asking(name, id)
+        const deadline = Math.min(...items.map((item) => item.deadline))
+        if (items.length > 0) this.#ready.push({ name, id, way, deadline })
       }
     }
     this.#queue.clear()
@@ -134,9 +141,10 @@ export class Recall {
 
   async #recall(batch: readonly Question[]): Promise<void> {
     this.#inFlight++
+    const question = ++this.#asked
     // Those of now: the answer is none to a wait that comes while it is under way.
-    const waits = batch.map(({ name, id }) => asking(name, id))
-    mark(waits.flat(), ASKED)
+    const items = batch.map(({ name, id }) => asking(name, id))
+    mark(items.flat(), ASKED)
     const keys: EventKey[] = batch.map(({ name, id }) => ({ name: name.name, id }))
     let answers: readonly (Message | undefined | Error)[]
     try {
@@ -147,15 +155,15 @@ export class Recall {
     this.#inFlight--
     if (!this.#open) return
     const unanswered: Question[] = []
-    batch.forEach((question, index) => {
+    batch.forEach((asked, index) => {
       const key = keys[index] as EventKey
       const answer = answers[index]
       if (index < answers.length && (answer === undefined || isMessage(answer))) {
-        mark(waits[index] ?? [], ANSWERED)
-        if (answer !== undefined) this.#host.hit(key, answer, question.way)
+        mark(items[index] ?? [], ANSWERED)
+        if (answer !== undefined) this.#host.hit(key, answer, asked.way, question)
       } else if ((answer as { code?: unknown } | undefined)?.code === ForbiddenError.code) {
         this.#host.forbidden(key, answer)
-      } else unanswered.push(question)
+      } else unanswered.push(asked)
     })
     if (unanswered.length > 0) this.#again(unanswered)
     else this.#failures = 0
@@ -167,19 +175,19 @@ export class Recall {
     const backoff = Math.min(firstRetry * 2 ** this.#failures++, longestRetry)
     // A last look that failed is not put off until after the deadline.
     const delay = Math.max(firstRetry / 2, Math.min(backoff, (nearest - this.#clock.now()) / 2))
-    const waits = new Map<Way, Wait[]>()
+    const groups = new Map<Way, Pending[]>()
     for (const { name, id, way } of questions) {
-      waits.set(way, [...(waits.get(way) ?? []), ...asking(name, id)])
+      groups.set(way, [...(groups.get(way) ?? []), ...asking(name, id)])
     }
-    for (const [way, group] of waits) this.#after(delay, group, way)
+    for (const [way, group] of groups) this.#after(delay, group, way)
   }
 }
 
-/** The waits that a kept outcome would settle. Others may be pending on the same id. */
-function asking(name: Name, id: string): Wait[] {
-  return name.waitsFor(id).filter((wait) => wait.has(RECALLS))
+/** The waits and streams that a kept outcome is for. Others may be pending on the same id. */
+function asking(name: Name, id: string): Pending[] {
+  return name.pendingFor(id).filter((item) => item.has(RECALLS))
 }
 
-function mark(waits: readonly Wait[], bit: number): void {
-  for (const wait of waits) wait.bits |= bit
+function mark(items: readonly Pending[], bit: number): void {
+  for (const item of items) item.bits |= bit
 }

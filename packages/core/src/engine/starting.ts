@@ -35,7 +35,7 @@ export class Starting {
   }
 
   #init(): Promise<void> {
-    const subscriptions = this.#engine.desire()
+    const subscriptions = this.#engine.topics.desire()
     for (const subscription of subscriptions) subscription.ensure()
     const standing = subscriptions.map((subscription) => subscription.standing())
     const stores: Store[] = standing.length > 0 ? ['inputStore', 'outputStore'] : ['inputStore']

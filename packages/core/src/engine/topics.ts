@@ -2,7 +2,7 @@ import { fromTransport } from './from-transport'
 import { Name, type Listener } from './names'
 import { Subscription, type SubscriptionHost } from './subscription'
 import type { Transport } from '../transport'
-import type { Wait } from './wait'
+import type { Pending } from './pending'
 
 /** An unused subscription of a whole name stays this long, in ms: the next wait is likely near. */
 const linger = 30_000
@@ -11,10 +11,10 @@ export interface TopicsHost {
   /** When a refused subscription of a listener is tried again, in ms. */
   readonly retry: number
   isOpen(): boolean
-  /** The subscription of these waits stands on this connection. */
-  confirmed(waits: Iterable<Wait>): void
-  /** The broker refuses the subscription of these waits. */
-  refused(waits: readonly Wait[], error: unknown): void
+  /** The subscription of these stands on this connection. */
+  confirmed(items: Iterable<Pending>): void
+  /** The broker refuses the subscription of these. */
+  refused(items: readonly Pending[], error: unknown): void
   /** A refusal that nobody waited for, of a name that still has listeners. */
   withdrawn(error: unknown): void
   /** A subscription of the name has settled, either way, or is wanted no more. */
@@ -25,11 +25,15 @@ export interface TopicsHost {
 export class Topics {
   readonly #transport: Transport
   readonly #host: TopicsHost
+  readonly #listen: readonly string[]
   readonly #names = new Map<string, Name>()
+  #desired: readonly Subscription[] | undefined
 
-  constructor(transport: Transport, host: TopicsHost) {
+  /** `listen` are the names of that option. */
+  constructor(transport: Transport, host: TopicsHost, listen: readonly string[]) {
     this.#transport = transport
     this.#host = host
+    this.#listen = listen
   }
 
   get size(): number {
@@ -50,11 +54,11 @@ export class Topics {
     return this.#names.values()
   }
 
-  *waits(): Generator<Wait> {
-    for (const name of this.#names.values()) yield* name.allWaits()
+  *pending(): Generator<Pending> {
+    for (const name of this.#names.values()) yield* name.allPending()
   }
 
-  /** The subscription that a wait hangs on. */
+  /** The subscription that a wait or stream hangs on. */
   of(entry: Name, id: string): Subscription {
     if (this.#transport.routing === 'name') return this.whole(entry)
     let subscription = entry.byId.get(id)
@@ -71,6 +75,12 @@ export class Topics {
       this.#hostFor(entry, this.#transport.routing === 'name' ? linger : 0),
     )
     return entry.whole
+  }
+
+  /** Subscribes the names of option `listen`; they stay desired until close. */
+  desire(): readonly Subscription[] {
+    this.#desired ??= this.#listen.map((name) => this.listen(name, undefined).subscription)
+    return this.#desired
   }
 
   listen(name: string, listener: Listener | undefined): { subscription: Subscription; close: () => void } {
@@ -131,8 +141,8 @@ export class Topics {
     }
   }
 
-  #covered(entry: Name, { topic }: Subscription): Iterable<Wait> {
-    if (topic.id !== undefined) return entry.waitsFor(topic.id)
-    return this.#transport.routing === 'name' ? entry.allWaits() : []
+  #covered(entry: Name, { topic }: Subscription): Iterable<Pending> {
+    if (topic.id !== undefined) return entry.pendingFor(topic.id)
+    return this.#transport.routing === 'name' ? entry.allPending() : []
   }
 }

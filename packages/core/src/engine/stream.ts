@@ -1,0 +1,84 @@
+import type { Args } from '../contract'
+import { InvalidArgumentError } from '../errors'
+import type { ResolvedStream } from '../options'
+import type { Message } from '../transport'
+import type { Name } from './names'
+import { ANSWERED, ASKED, Pending } from './pending'
+import { Reader } from './reader'
+import { noop } from './rejection'
+import { isThenable } from './reports'
+import type { Outcome, StreamOutcome } from './stats'
+
+/** One open `stream`: registered as a wait is, but an event starts its time anew instead of settling it. */
+export class Stream extends Pending {
+  readonly reader: Reader
+  /** How many events may be unread. */
+  readonly buffer: number
+  readonly #until: ((...args: Args) => unknown) | undefined
+  /** The body of the latest event. */
+  #last: Message['body'] | undefined
+  /** What the store was asked up to this call is no newer than the latest event. */
+  #outdated = 0
+
+  constructor(
+    name: Name,
+    id: string,
+    now: number,
+    { timeout, recalls, buffer, until }: Pick<ResolvedStream, 'timeout' | 'buffer' | 'until'> & { recalls: boolean },
+    stop: (stream: Stream) => void,
+  ) {
+    super(name, id, timeout, now, recalls)
+    this.buffer = buffer
+    this.#until = until
+    this.reader = new Reader(() => {
+      stop(this)
+    })
+  }
+
+  register(): void {
+    this.name.streams.add(this)
+  }
+
+  unregister(): void {
+    this.name.streams.remove(this)
+  }
+
+  override subscribed(): void {
+    super.subscribed()
+    this.reader.stood()
+  }
+
+  reject(makeError: () => unknown, outcome: Outcome | StreamOutcome): void {
+    this.reader.end(makeError, outcome === 'aborted')
+  }
+
+  /** An event came: the timeout is one without any. */
+  restart(now: number): void {
+    this.bits &= ~(ASKED | ANSWERED)
+    this.start(now)
+  }
+
+  /** Throws what the user's `until` throws. */
+  isLast(args: Args): boolean {
+    const last = this.#until?.(...args)
+    if (!isThenable(last)) return Boolean(last)
+    Promise.resolve(last).catch(noop)
+    throw new InvalidArgumentError('until must not be async: it is asked as each event arrives')
+  }
+
+  /** `asked` numbers the last call to the store that this event is known to be as new as. */
+  saw({ body }: Message, asked: number): void {
+    this.#last = body
+    this.#outdated = Math.max(this.#outdated, asked)
+  }
+
+  /** Whether what the call `asked` brought is news: neither the latest event again nor one before it. */
+  lacks({ body }: Message, asked: number): boolean {
+    return asked > this.#outdated && !sameBody(body, this.#last)
+  }
+}
+
+function sameBody(one: Message['body'], other: Message['body'] | undefined): boolean {
+  if (typeof one === 'string' || typeof other === 'string' || other === undefined) return one === other
+  return Buffer.compare(one, other) === 0
+}
