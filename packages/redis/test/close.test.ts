@@ -74,29 +74,6 @@ test('an emit that was written and not acknowledged is uncertain, one that was n
   expect(await unwritten).toBeInstanceOf(ClosedError)
 })
 
-test('afterwards the receiver hears nothing, and no socket is left', async () => {
-  const { transport, receiver } = make()
-  await transport.connect()
-  await transport.subscribe({ name: 'n' })
-  await receiver.up('outputStore')
-  const other = make({}, redis.url)
-  await other.transport.subscribe({ name: 'n' })
-  const racing = other.transport.publish(key, event('[]'))
-  await transport.close()
-  const heard = receiver.calls.length
-  await racing
-  await other.receiver.arrived('1')
-  await other.transport.publish({ name: 'n', id: '2' }, event('[]'))
-  await other.receiver.arrived('2')
-  expect(receiver.calls).toHaveLength(heard)
-  expect(receiver.calls.filter((call) => call.type === 'state')).toEqual([
-    expect.objectContaining({ up: true }),
-    expect.objectContaining({ up: true }),
-  ])
-  await eventually(() => proxy.open === 0)
-  await other.transport.close()
-})
-
 test('a function that is still making a client: close does not wait, and the late client is closed', async () => {
   let give: (client: RedisClient) => void = () => {}
   const transport = new RedisTransport(() => new Promise<RedisClient>((resolve) => (give = resolve)))

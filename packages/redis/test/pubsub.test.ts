@@ -104,30 +104,6 @@ test('events of one tick leave as one PUBLISH a name, also from promise reaction
   stop()
 })
 
-test('the order of a name is kept, whatever the sizes', async () => {
-  const a = make()
-  const b = make()
-  await b.transport.subscribe({ name: 'n' })
-  await a.transport.connect()
-  const ids = Array.from({ length: 3_000 }, (_, i) => String(i))
-  const emits = ids.map((id, i) => a.transport.publish({ name: 'n', id }, event(i % 500 ? '[]' : 'x'.repeat(300_000))))
-  await Promise.all(emits)
-  await b.receiver.arrived('2999')
-  expect(b.receiver.ids).toEqual(ids)
-})
-
-test('subscribe resolves only when the server has confirmed it: what comes after is never missed', async () => {
-  const a = make()
-  const b = make()
-  await a.transport.connect()
-  for (let round = 0; round < 50; round++) {
-    await b.transport.subscribe({ name: `n${round}` })
-    await a.transport.publish({ name: `n${round}`, id: `${round}` }, event('[]'))
-    await b.receiver.arrived(`${round}`)
-  }
-  expect(b.receiver.states('outputStore')).toEqual([true])
-})
-
 test('an unwanted message is dropped, an unsubscribed name is silent on the wire, and can come back', async () => {
   const a = make()
   const b = make()

@@ -79,12 +79,8 @@ describe('refused at construction', () => {
     }
   })
 
-  test('a second receiver, and use without one', async () => {
-    const transport = make({})
-    expect(() => transport.publish({ name: 'a', id: '1' }, event('[]'))).toThrow(InvalidArgumentError)
-    transport.attach(new RecordingReceiver())
-    expect(() => transport.attach(new RecordingReceiver())).toThrow(InvalidArgumentError)
-    await transport.close()
+  test('use without a receiver', () => {
+    expect(() => make({}).publish({ name: 'a', id: '1' }, event('[]'))).toThrow(InvalidArgumentError)
   })
 })
 
