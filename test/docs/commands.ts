@@ -46,8 +46,9 @@ function wrongWithNpm(verb: string, names: readonly string[]): string | undefine
     return script in scripts ? undefined : `there is no npm script ${script}`
   }
   if (verb === 'install') {
-    const ours = readdirSync(join(root, 'packages')).map((folder) => readManifest(`packages/${folder}`).name)
-    const known = [...ours, ...Object.keys(devDependencies)]
+    const ours = readdirSync(join(root, 'packages')).map((folder) => readManifest(`packages/${folder}`))
+    const peers = ours.flatMap(({ peerDependencies = {} }) => Object.keys(peerDependencies))
+    const known = [...ours.map(({ name }) => name), ...peers, ...Object.keys(devDependencies)]
     const unknown = names.filter((name) => !known.includes(name.replace(/(?<=.)@.*$/, '')))
     return unknown.length === 0 ? undefined : `unknown package ${unknown.join(', ')}`
   }
@@ -70,6 +71,7 @@ interface Manifest {
   readonly name: string
   readonly scripts: Record<string, string>
   readonly devDependencies: Record<string, string>
+  readonly peerDependencies?: Record<string, string>
 }
 
 function readManifest(folder: string): Manifest {

@@ -2,8 +2,8 @@ import { spawnSync } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { startRedis } from '@server-events/testing'
-import type { RedisServer } from '@server-events/testing'
+import { startNats, startRedis } from '@server-events/testing'
+import type { NatsServer, RedisServer } from '@server-events/testing'
 import { blocksOf } from './blocks'
 import type { Block } from './blocks'
 import { cheapScriptOf, commandsOf, wrongWith } from './commands'
@@ -15,18 +15,21 @@ const files = markdownFiles().map((file) => ({ file, markdown: readFileSync(join
 const blocks = files.flatMap(({ file, markdown }) => blocksOf(file, markdown))
 
 let redis: RedisServer
+let nats: NatsServer
 let programs: Programs
 const printed = new Map<Block, string>()
 
 beforeAll(async () => {
   redis = await startRedis()
+  nats = await startNats()
   const sources = blocks.filter(({ language }) => language === 'ts' || language === 'js')
-  programs = new Programs(sources, redis)
+  programs = new Programs(sources, redis, nats)
 }, 120_000)
 
 afterAll(async () => {
   programs.remove()
   await redis.stop()
+  await nats.stop()
 })
 
 describe.each(files)('$file', ({ file, markdown }) => {

@@ -39,6 +39,7 @@ export class Programs {
   constructor(
     blocks: readonly Block[],
     private readonly redis: { readonly url: string; readonly port: number },
+    private readonly nats?: { readonly url: string },
   ) {
     symlinkSync(join(root, 'node_modules'), join(this.folder, 'node_modules'))
     const sources = new Map<string, Block>()
@@ -84,7 +85,7 @@ export class Programs {
     return new Promise((resolve, reject) => {
       const child = spawn(process.execPath, [file], {
         cwd: this.folder,
-        env: { ...process.env, REDIS_URL: this.redis.url },
+        env: { ...process.env, REDIS_URL: this.redis.url, NATS_URL: this.nats?.url },
         stdio: ['ignore', 'pipe', 'pipe'],
       })
       const timer = setTimeout(() => child.kill('SIGKILL'), timeout)

@@ -105,25 +105,58 @@ test('who may not read outcomes is told so at once', async () => {
   expect(answer).toMatchObject({ code: 'ERR_FORBIDDEN' })
 })
 
-test('these permissions suffice: a worker that keeps, and a server that waits', async () => {
-  const setUp = open(nats, admin)
-  await setUp.transport.connect()
-  await nats.reload(
-    config({ publish: { allow: ['se.report.*', '$KV.se_kept.se.report.*'] }, subscribe: { allow: ['_INBOX.>'] } }),
-  )
-  const worker = open(nats, user)
-  await worker.transport.connect()
-  await worker.transport.keeper?.publish(key, event('kept'), 60_000)
-  await closeAll()
-  await nats.reload(
-    config({
-      publish: { allow: ['$JS.API.STREAM.MSG.GET.KV_se_kept'] },
-      subscribe: { allow: ['se.report.*', '_INBOX.>'] },
-    }),
-  )
-  const api = open(nats, user)
-  await api.transport.connect()
-  await api.transport.subscribe({ name: 'report' })
-  await api.transport.subscribe(key)
-  expect(await api.transport.keeper?.recall([key])).toEqual([event('kept')])
+describe('these permissions, which the README lists, suffice', () => {
+  const allow = (publish: readonly string[], subscribe: readonly string[]): Promise<void> =>
+    nats.reload(
+      config({
+        // An empty list would allow everything.
+        publish: publish.length > 0 ? { allow: publish } : { deny: ['>'] },
+        subscribe: subscribe.length > 0 ? { allow: subscribe } : { deny: ['>'] },
+      }),
+    )
+
+  beforeEach(async () => {
+    await open(nats, admin).transport.keeper?.publish(key, event('kept before'), 60_000)
+  })
+
+  test('to emit', async () => {
+    await allow(['se.report.*'], [])
+    const { transport } = open(nats, user)
+    await transport.connect()
+    await transport.publish(key, event('plain'))
+  })
+
+  test('to emit with keep, and to forget', async () => {
+    await allow(['se.report.*', '$KV.se_kept.se.report.*'], ['_INBOX.>'])
+    const { transport } = open(nats, user)
+    await transport.connect()
+    await transport.keeper?.publish(key, event('kept'), 60_000)
+    expect(await open(nats, admin).transport.keeper?.recall([key])).toEqual([event('kept')])
+    await transport.keeper?.forget(key)
+    expect(await open(nats, admin).transport.keeper?.recall([key])).toEqual([undefined])
+  })
+
+  test('to wait', async () => {
+    await allow([], ['se.report.*'])
+    const api = open(nats, user)
+    await api.transport.connect()
+    await api.transport.subscribe({ name: 'report' })
+    await api.transport.subscribe(key)
+    await sentinel(open(nats, admin), api, key)
+  })
+
+  test('to wait with keep', async () => {
+    await allow(['$JS.API.STREAM.MSG.GET.KV_se_kept'], ['se.report.*', '_INBOX.>'])
+    const { transport } = open(nats, user)
+    await transport.connect()
+    await transport.subscribe(key)
+    expect(await transport.keeper?.recall([key])).toEqual([event('kept before')])
+  })
+
+  test('to create the bucket', async () => {
+    await allow(['$JS.API.INFO', '$JS.API.STREAM.*.KV_fresh', 'se.report.*', '$KV.fresh.se.report.*'], ['_INBOX.>'])
+    const { transport } = open(nats, { ...user, bucket: 'fresh' })
+    await transport.connect()
+    await transport.keeper?.publish(key, event('kept'), 60_000)
+  })
 })
