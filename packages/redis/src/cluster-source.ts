@@ -10,8 +10,8 @@ import type { Dialer } from './source'
 
 /** How to reach the nodes of a Cluster. */
 export interface ClusterRecipe {
-  /** Where to begin, and what only holds for that node. */
-  readonly seeds: ReadonlyMap<Address, Record<string, unknown>>
+  /** Where to begin. */
+  readonly seeds: readonly Address[]
   /** Options of ioredis for a connection to any node. */
   readonly options: Record<string, unknown>
   readonly natMap: NatMap | undefined
@@ -51,7 +51,7 @@ export class ClusterSource {
   private async dial(role: RedisRole): Promise<Client> {
     const given = await this.give(role)
     if (!('seeds' in given)) return given
-    this.map.plant([...given.seeds.keys()], given.natMap)
+    this.map.plant(given.seeds, given.natMap)
     const tried = this.tried[role]
     const address = this.map.pick(tried)
     const client = this.connect(address, given)
@@ -94,8 +94,7 @@ export class ClusterSource {
     return this.map.learn(await client.cluster?.('SLOTS'), addressOf(String(host), Number(port)))
   }
 
-  private connect(address: Address, { seeds, options }: ClusterRecipe): Client {
-    const theirs = { ...options, ...seeds.get(address) }
+  private connect(address: Address, { options: theirs }: ClusterRecipe): Client {
     // Databases other than 0 do not exist in a Cluster, and replicas are not read from.
     const must = { ...endpointOf(address), path: undefined, db: 0, readOnly: false }
     return create({ ...theirs, ...forced(this.settings, theirs), ...must })
@@ -106,7 +105,14 @@ export class ClusterSource {
 export function recipeOf(nodes: unknown, options: Record<string, unknown>, natMap: unknown): ClusterRecipe {
   if (!Array.isArray(nodes) || nodes.length === 0)
     throw new InvalidArgumentError('option cluster must be an array of at least one { host, port }')
-  return { seeds: new Map(nodes.map(seedOf)), options, natMap: natMap as NatMap | undefined }
+  const seeds = nodes.map(seedOf)
+  // Credentials and TLS of a URL hold for the others, too: nobody says them again of nodes that are found.
+  const [first] = seeds
+  return {
+    seeds: seeds.map(({ address }) => address),
+    options: { ...first?.more, ...options },
+    natMap: natMap as NatMap | undefined,
+  }
 }
 
 /** @throws InvalidArgumentError, UnsupportedError */
@@ -120,10 +126,10 @@ export function recipeOfCluster(cluster: RedisClient): ClusterRecipe {
 }
 
 /** As ioredis takes them: an object, a URL, or a port of this machine. */
-function seedOf(node: unknown): [Address, Record<string, unknown>] {
+function seedOf(node: unknown): { address: Address; more: Record<string, unknown> } {
   if (typeof node === 'number') return seedOf({ port: node })
   if (typeof node === 'string') return seedOf(ofUrl(node))
-  const { host = '127.0.0.1', port = 6379, ...rest } = (node ?? {}) as Record<string, unknown>
+  const { host = '127.0.0.1', port = 6379, ...more } = (node ?? {}) as Record<string, unknown>
   const number = Number(port)
   if (
     typeof node !== 'object' ||
@@ -133,7 +139,7 @@ function seedOf(node: unknown): [Address, Record<string, unknown>] {
     !(number > 0 && number < 65_536)
   )
     throw new InvalidArgumentError('each node of a Cluster must be { host, port }, a redis:// URL or a port')
-  return [addressOf(host, number), rest]
+  return { address: addressOf(host, number), more }
 }
 
 function ofUrl(text: string): unknown {
