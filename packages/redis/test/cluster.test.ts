@@ -254,6 +254,26 @@ describe('through proxies', () => {
   })
 })
 
+test('a user who may do what the README says, and no more', async () => {
+  const rules = 'on >secret resetkeys resetchannels -@all &least:n:* &least:n: ~least:kept:*'
+  const commands = '+publish +psubscribe +punsubscribe +ping +info +set +get +del +cluster|slots +asking'
+  for (const node of cluster.nodes) {
+    const admin = new Redis(node.port)
+    await admin.call('ACL', 'SETUSER', 'least', ...`${rules} ${commands}`.split(' '))
+    admin.disconnect()
+  }
+  const { transport, receiver } = make({ username: 'least', password: 'secret', prefix: 'least:' })
+  await transport.subscribe({ name: 'n' })
+  for (const master of [0, 1, 2]) {
+    const key = { name: 'n', id: idOn(master, 'least:') }
+    await transport.keeper.publish(key, kept, KEEP)
+    await receiver.arrived(key.id)
+    expect(await transport.keeper.recall([key])).toEqual([expect.objectContaining({ body: '[]' })])
+    await transport.keeper.forget(key)
+  }
+  expect(receiver.errors()).toEqual([])
+})
+
 test('a user who may not ask where slots are: events go through, nothing is kept, and it says so', async () => {
   for (const node of cluster.nodes) {
     const admin = new Redis(node.port)
