@@ -71,7 +71,7 @@ async function round(waiter: Waiter, socket: Socket, { waits, inFlight, latencie
   }
 }
 
-async function runWaiter(waiter: Waiter, path: string): Promise<void> {
+function runWaiter(waiter: Waiter, path: string): void {
   const server = createServer((socket) => {
     socket.setNoDelay(true)
     process.on('message', (message: Round | 'stop') => {
@@ -103,6 +103,12 @@ function runEmitter(emitter: Emitter, path: string): void {
 
 process.once('message', (task: Task) => {
   const peer = peerOf(task.spec)
-  if (task.side === 'waiter') void peer.waiter().then((waiter) => runWaiter(waiter, task.socket))
-  else void peer.emitter().then((emitter) => runEmitter(emitter, task.socket))
+  if (task.side === 'waiter')
+    void peer.waiter().then((waiter) => {
+      runWaiter(waiter, task.socket)
+    })
+  else
+    void peer.emitter().then((emitter) => {
+      runEmitter(emitter, task.socket)
+    })
 })

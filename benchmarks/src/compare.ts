@@ -18,9 +18,7 @@ export function summarise(values: readonly number[]): Comparison {
   const sorted = [...values].sort((a, b) => a - b)
   const middle = sorted.length >> 1
   const median =
-    sorted.length % 2 === 1
-      ? (sorted[middle] ?? NaN)
-      : ((sorted[middle - 1] ?? NaN) + (sorted[middle] ?? NaN)) / 2
+    sorted.length % 2 === 1 ? (sorted[middle] ?? NaN) : ((sorted[middle - 1] ?? NaN) + (sorted[middle] ?? NaN)) / 2
   return { median, lowest: sorted[0] ?? NaN, highest: sorted.at(-1) ?? NaN }
 }
 

@@ -6,6 +6,8 @@ import { join } from 'node:path'
 import type { Round, RoundResult } from './child'
 import type { PeerSpec } from './peers'
 
+const ioredis6 = join(__dirname, '../../test/integration/support/ioredis-major.cjs')
+
 /** What one round of one peer took. CPU times are of both processes, in ms. */
 export interface Measured {
   readonly waitsPerSecond: number
@@ -30,7 +32,7 @@ export class Pair {
 
   private constructor(spec: PeerSpec) {
     this.#directory = mkdtempSync(join(tmpdir(), 'bench-'))
-    const execArgv = spec.ioredis === 6 ? ['--require', join(__dirname, '../ioredis-6.cjs')] : []
+    const execArgv = spec.ioredis === 6 ? ['--require', ioredis6] : []
     const start = (): ChildProcess => fork(join(__dirname, 'child.js'), [], { execArgv })
     this.#waiter = start()
     this.#emitter = start()

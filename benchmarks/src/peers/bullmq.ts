@@ -13,7 +13,7 @@ export function bullmq(url: string): Peer {
         triggers: true,
         wait: async (id) => {
           const job = await queue.add('job', { id }, { removeOnComplete: true })
-          return job.waitUntilFinished(events, timeout)
+          return (await job.waitUntilFinished(events, timeout)) as unknown
         },
         close: async () => {
           await events.close()
