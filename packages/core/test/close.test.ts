@@ -95,6 +95,21 @@ describe('rule 9: without drain', () => {
     expect(transport.log).toHaveLength(length)
   })
 
+  test('an unsubscribe that the transport answers as it closes starts nothing, though a listen waits for it', async () => {
+    const { events, transport } = start({ routing: 'id', manual: ['unsubscribe'] })
+    await (await events.listen('report')).close()
+    const again = rejection(events.listen('report'))
+    const close = transport.close.bind(transport)
+    jest.spyOn(transport, 'close').mockImplementation(() => {
+      transport.unsubscribes.last.answer()
+      return close()
+    })
+    await events.close()
+    expect(await again).toEqual(closedError)
+    await settle()
+    expect(transport.log).toEqual(['subscribe report', 'unsubscribe report', 'close'])
+  })
+
   test('a transport that fails to close is told on onerror, and close resolves', async () => {
     const { events, transport, told } = start({ manual: ['close'] })
     const closed = events.close()
