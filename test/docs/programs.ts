@@ -64,7 +64,8 @@ export class Programs {
 
   /** Compiles and runs a block. Rejects unless it has the right types, ends by itself in time and ends well. */
   async run(block: Block, timeout = 20_000): Promise<Result> {
-    const result = await this.execute(this.fileOf(block), timeout)
+    const file = this.fileOf(block)
+    const result = await this.execute(isJestTest(block) ? this.underJest(file) : [file], timeout)
     if (result.code === 0) return result
     const end = result.code === null ? `did not end within ${timeout} ms` : `ended with ${result.code}`
     throw new Error(`${block.file}:${block.line}: the program ${end}\n${result.stdout}${result.stderr}`)
@@ -81,9 +82,16 @@ export class Programs {
     rmSync(this.folder, { recursive: true, force: true })
   }
 
-  private execute(file: string, timeout: number): Promise<Result> {
+  /** Without a configuration of its own, as by the `jest` of a project of ES modules. */
+  private underJest(file: string): string[] {
+    const config = { rootDir: join(this.folder, 'out'), testMatch: [file], transform: {}, cache: false }
+    const cli = join(root, 'node_modules/jest/bin/jest.js')
+    return ['--experimental-vm-modules', cli, '--config', JSON.stringify(config)]
+  }
+
+  private execute(args: readonly string[], timeout: number): Promise<Result> {
     return new Promise((resolve, reject) => {
-      const child = spawn(process.execPath, [file], {
+      const child = spawn(process.execPath, args, {
         cwd: this.folder,
         env: { ...process.env, REDIS_URL: this.redis.url, NATS_URL: this.nats?.url },
         stdio: ['ignore', 'pipe', 'pipe'],
@@ -106,6 +114,10 @@ export class Programs {
       .replaceAll('redis://localhost:6379', this.redis.url)
       .replaceAll(/\bport: 6379\b/g, `port: ${this.redis.port}`)
   }
+}
+
+function isJestTest({ code }: Block): boolean {
+  return /^import .* from '@jest\/globals'$/m.test(code)
 }
 
 function extensionOf({ language, code }: Block): string {

@@ -45,6 +45,8 @@ describe('programs', () => {
     rejecting: fenced('ts', "void Promise.reject(new Error('nobody waits'))"),
     endless: fenced('ts', 'setInterval(() => {}, 1000)'),
     'js by require': fenced('js', "console.log(require('node:path').sep)"),
+    'of jest': fenced('ts', "import { expect, test } from '@jest/globals'\ntest('a', () => expect(1).toBe(1))"),
+    'failing in jest': fenced('ts', "import { expect, test } from '@jest/globals'\ntest('a', () => expect(1).toBe(2))"),
     'of Redis': fenced('ts', "console.log('redis://localhost:6379', { port: 6379 }, process.env['REDIS_URL'])"),
   }
   const blocks = Object.entries(sources).map(([name, markdown]) => [name, blocksOf('a.md', markdown)[0]!] as const)
@@ -67,6 +69,10 @@ describe('programs', () => {
     expect((await programs.run(block('js by require'))).stdout).toBe('/\n')
   })
 
+  test('that are tests for jest run in it', async () => {
+    expect((await programs.run(block('of jest'))).stderr).toMatch(/Tests: +1 passed/)
+  })
+
   test('reach the server of the test, not the one they name', async () => {
     expect((await programs.run(block('of Redis'))).stdout).toBe('redis://127.0.0.1:1 { port: 1 } redis://127.0.0.1:1\n')
   })
@@ -77,6 +83,7 @@ describe('programs', () => {
     ['unresolved', /a\.md:4: .*no exported member 'Nothing'/],
     ['throwing', /a\.md:4: the program ended with 1[^]*broken/],
     ['rejecting', /a\.md:4: the program ended with 1[^]*nobody waits/],
+    ['failing in jest', /a\.md:4: the program ended with 1[^]*Expected: 2/],
   ] as const)('that are %s fail', async (name, message) => {
     await expect(programs.run(block(name))).rejects.toThrow(message)
   })

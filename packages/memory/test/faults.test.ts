@@ -235,6 +235,27 @@ describe('disconnect', () => {
     expect([published.now, ...receiver.log]).toEqual(['pending', 'inputStore up', 'inputStore down'])
   })
 
+  test('or a close, by what settles at a reconnect: that it was up is not told', async () => {
+    for (const end of [() => hub.disconnect(), (transport: MemoryTransport) => transport.close()]) {
+      hub.reconnect()
+      const { transport, receiver } = await standing()
+      hub.disconnect()
+      void transport.publish(key, event('waits')).then(() => end(transport))
+      hub.reconnect()
+      await settle()
+      expect(receiver.log.sort()).toEqual(['inputStore down', 'outputStore down'])
+    }
+  })
+
+  test('and reconnect, after a close: nothing is told', async () => {
+    const { transport, receiver } = await standing()
+    await transport.close()
+    hub.disconnect()
+    hub.reconnect()
+    await settle()
+    expect(receiver.log).toEqual([])
+  })
+
   test('a close meanwhile rejects what waits, leaves no timer, and nothing is told any more', async () => {
     jest.useFakeTimers()
     const { transport, receiver } = await standing()
@@ -246,6 +267,8 @@ describe('disconnect', () => {
       transport.keeper.publish(key, event('late'), 60_000),
       transport.keeper.forget(key),
     ].map(watch)
+    hub.reconnect()
+    hub.disconnect()
     const told = receiver.log.length
     await transport.close()
     await settle()
