@@ -2,7 +2,6 @@
 export const timeoutAtLoad = setTimeout
 export const clearTimeoutAtLoad = clearTimeout
 export const immediateAtLoad = setImmediate
-export const intervalAtLoad = setInterval
 
 /** Longer delays overflow the timer of Node and fire at once. */
 export const longestDelay = 2 ** 31 - 1

@@ -1,7 +1,4 @@
-import { intervalAtLoad } from './clock'
-import { noop } from './rejection'
-
-const longest = 2 ** 31 - 1
+import { longestDelay, timeoutAtLoad } from './clock'
 
 /** Keeps the process alive while something is under way that may have no socket or timer of its own. */
 export class Hold {
@@ -10,7 +7,7 @@ export class Hold {
 
   add(): void {
     if (this.#count++ > 0) return
-    if (this.#timer === undefined) this.#timer = intervalAtLoad(noop, longest)
+    if (this.#timer === undefined) this.#arm()
     else this.#timer.ref()
   }
 
@@ -25,5 +22,13 @@ export class Hold {
     } finally {
       this.release()
     }
+  }
+
+  /** Not an interval, which would have a user's `runAllTimers` run for ever. */
+  #arm(): void {
+    this.#timer = timeoutAtLoad(() => {
+      this.#timer = undefined
+      if (this.#count > 0) this.#arm()
+    }, longestDelay)
   }
 }
