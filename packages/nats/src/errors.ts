@@ -29,7 +29,8 @@ function find(error: unknown, name: string): Error | undefined {
 }
 
 /** What the server itself says on its way to closing a connection, as far as it is known to be harmless. */
-const KNOWN = /^(slow consumer|stale connection|maximum (account active )?connections exceeded|authentication timeout)/i
+const KNOWN =
+  /^(slow consumer|stale connection|maximum (account active )?connections exceeded|authentication timeout|closed by the server)/i
 
 /** What went wrong with a connection, in a word or two that cannot hold a secret. */
 export function reason(error: unknown): string {

@@ -77,6 +77,19 @@ describe('a server that is killed and started again', () => {
   })
 })
 
+test('a server that greets and hangs up is tried again long before the timeout', async () => {
+  const { transport, receiver } = open(proxy)
+  proxy.filter = (direction, chunk) => {
+    if (direction === 'up') proxy.cut()
+    return chunk
+  }
+  const connecting = transport.connect()
+  await eventually(() => receiver.errors.length > 0)
+  expect(receiver.errors[0]?.message).toBe(`no connection to nats at 127.0.0.1:${proxy.port}: closed by the server`)
+  proxy.filter = undefined
+  await connecting
+})
+
 describe('while there is no connection', () => {
   test('an emit waits for its time and rejects as not sent; more than maxQueued reject at once', async () => {
     const { transport } = open(proxy, { publishTimeout: 100, maxQueued: 2 })
@@ -223,6 +236,18 @@ describe('close', () => {
     await eventually(() => proxy.open <= 1)
     nats.resume()
     await connecting
+  })
+
+  test('while the server is greeted for the first time is bounded too', async () => {
+    const { transport } = open(proxy)
+    proxy.filter = (direction, chunk) => (direction === 'down' && chunk.includes('PONG') ? undefined : chunk)
+    const connecting = rejection(transport.connect())
+    await eventually(() => proxy.open === 1)
+    const began = performance.now()
+    await transport.close()
+    expect(performance.now() - began).toBeLessThan(500)
+    expect(await connecting).toMatchObject({ code: 'ERR_CLOSED' })
+    await eventually(() => proxy.open === 0)
   })
 
   test('while a frozen server is tried again leaves no socket open', async () => {
