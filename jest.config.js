@@ -9,7 +9,13 @@ module.exports = {
   // 151002 asks for isolatedModules, with which a test with a type error passes.
   transform: {
     '^.+\\.ts$': ['ts-jest', { tsconfig: '<rootDir>/tsconfig.json', diagnostics: { ignoreCodes: [151002] } }],
+    '/node_modules/.+\\.js$': [
+      'ts-jest',
+      { tsconfig: { allowJs: true, module: 'commonjs' }, isolatedModules: true, diagnostics: false },
+    ],
   },
+  // What is published as ES modules only is made CommonJS, which is what jest runs.
+  transformIgnorePatterns: ['/node_modules/(?!(arktype|arkregex|@ark|devalue)/)'],
   moduleNameMapper: {
     '^server-events$': '<rootDir>/packages/core/src/index.ts',
     '^@server-events/(conformance|memory|nats|redis)$': '<rootDir>/packages/$1/src/index.ts',

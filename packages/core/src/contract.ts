@@ -22,5 +22,23 @@ export type Received<T> =
   // eslint-disable-next-line @typescript-eslint/no-explicit-any -- only the output is asked for
   T extends StandardSchemaV1<any, infer Output> ? (Output extends Args ? Output : never) : T extends Args ? T : never
 
+/**
+ * What option `schemas` takes: for an event whose args are a schema that schema, for one whose args
+ * are a tuple a schema of it. Without a type argument the contract is inferred from here.
+ */
+// The second half of the intersection is evaluated once C is known: inference sees the naked C[K] only.
+export type Schemas<C> = { readonly [K in keyof C]?: (C[K] | SchemaOf<NoInfer<C[K]>>) & SchemaOf<NoInfer<C[K]>> }
+
+type SchemaOf<T> =
+  // eslint-disable-next-line @typescript-eslint/no-explicit-any -- the input may be anything
+  T extends StandardSchemaV1<any, infer Output>
+    ? Output extends Args
+      ? T
+      : // eslint-disable-next-line @typescript-eslint/no-explicit-any -- named in the message of the refusal
+        StandardSchemaV1<any, Args>
+    : T extends Args
+      ? StandardSchemaV1<T, T>
+      : never
+
 /** 12, 12n and '12' are the same id. */
 export type EventId = string | number | bigint

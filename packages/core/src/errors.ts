@@ -167,11 +167,22 @@ export class SerializationError extends ServerEventsError {
   }
 }
 
+/** One thing that a schema has against args. */
+export interface ValidationIssue {
+  /** From the args on: `[1, 'url']` is the property `url` of the second one. */
+  readonly path: readonly (string | number)[]
+  /** Of the schema library, with `…` where it repeats a value of the args. */
+  readonly message: string
+}
+
 /** Args did not validate against the schema of their event. */
 export class ValidationError extends ServerEventsError {
   static readonly code = 'ERR_VALIDATION'
-  constructor(message: string, options?: ErrorOptions) {
+  /** Empty when the schema could not be asked. */
+  readonly issues: readonly ValidationIssue[]
+  constructor(message: string, options?: ErrorOptions & { readonly issues?: readonly ValidationIssue[] }) {
     super(ValidationError.code, message, options)
+    this.issues = options?.issues ?? []
   }
 }
 

@@ -1,5 +1,5 @@
 export type { Codec } from './codec'
-export type { Args, Contract, EventId, Received, Sent } from './contract'
+export type { Args, Contract, EventId, Received, Schemas, Sent } from './contract'
 export {
   AuthError,
   ClosedError,
@@ -19,7 +19,7 @@ export {
   ValidationError,
 } from './errors'
 export type { EventStream } from './event-stream'
-export type { ErrorOptions, RemoteFailure, TimeoutDetails } from './errors'
+export type { ErrorOptions, RemoteFailure, TimeoutDetails, ValidationIssue } from './errors'
 export type { Outcome, Stats } from './engine/stats'
 export type { ErrorListener, ReadyListener, Unsubscribe } from './engine/reports'
 export type { StoreStats } from './engine/stores'

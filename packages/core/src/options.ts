@@ -1,6 +1,8 @@
 import { jsonCodec, type Codec } from './codec'
-import type { Args, EventId } from './contract'
+import type { Args, EventId, Schemas as SchemasOption } from './contract'
+import { Schemas } from './engine/schemas'
 import { InvalidArgumentError, UnsupportedError } from './errors'
+import type { StandardSchemaV1 } from './standard-schema'
 import type { Transport } from './transport'
 
 /** Options of `new ServerEvents(transport, options)`. Unknown ones are refused. */
@@ -12,9 +14,17 @@ export interface ServerEventsOptions<C> {
    * Default: not at all. The emitter's value is the duration; a waiter's says that its waits look
    * for kept outcomes. Needs a transport with a keeper, else UnsupportedError at construction.
    */
-  readonly keep?: number | { readonly [K in keyof C]?: number }
+  // Without NoInfer, names in `keep` or `listen` would become the only ones that `on` and `emit` take.
+  readonly keep?: number | { readonly [K in keyof NoInfer<C>]?: number }
   /** Names whose events are heard from `init` on, so that no wait can come too late. Default none. */
-  readonly listen?: readonly (keyof C & string)[]
+  readonly listen?: readonly NoInfer<keyof C & string>[]
+  /**
+   * Standard Schemas (zod, valibot, arktype and others) by event name, each of the array of args;
+   * synchronous ones. `emit` validates and sends the args as given; who receives validates what
+   * arrived and gets what the schema makes of it. What does not validate there is told on `onerror`
+   * and dropped. A name without a schema is not validated. Default none.
+   */
+  readonly schemas?: SchemasOption<C>
   /** How args travel. Default: JSON. */
   readonly codec?: Codec
   /** The largest encoded event, in bytes; a larger one is PayloadTooLargeError at emit. Default 1 MiB. */
@@ -55,6 +65,7 @@ export interface StreamOptions<A extends Args = readonly unknown[]> extends Omit
 export interface EngineOptions {
   readonly keepFor: (name: string) => number
   readonly listen: readonly string[]
+  readonly schemas: Schemas | undefined
   readonly codec: Codec
   readonly maxPayload: number
   readonly maxPending: number
@@ -68,12 +79,13 @@ const maxBytes = 512
 
 export function resolveOptions(
   transport: Transport,
-  options: ServerEventsOptions<Record<string, unknown>>,
+  options: ServerEventsOptions<Record<string, Args>>,
 ): EngineOptions {
   refuseUnknown(options, [
     'timeout',
     'keep',
     'listen',
+    'schemas',
     'codec',
     'maxPayload',
     'maxPending',
@@ -81,7 +93,17 @@ export function resolveOptions(
     'backstop',
     'headers',
   ])
-  const { keep, listen = [], codec = jsonCodec, maxPayload, maxPending, initTimeout, backstop, headers } = options
+  const {
+    keep,
+    listen = [],
+    schemas,
+    codec = jsonCodec,
+    maxPayload,
+    maxPending,
+    initTimeout,
+    backstop,
+    headers,
+  } = options
   if (!Array.isArray(listen)) throw new InvalidArgumentError('option listen must be an array of event names')
   if (!isCodec(codec)) throw new InvalidArgumentError('option codec must have the functions encode and decode')
   if (headers !== undefined && typeof headers !== 'function') {
@@ -93,6 +115,7 @@ export function resolveOptions(
   return {
     keepFor: resolveKeep(keep),
     listen: [...new Set(listen.map(checkName))],
+    schemas: resolveSchemas(schemas),
     codec,
     maxPayload: maxPayload === undefined ? 1024 * 1024 : checkCount(maxPayload, 'option maxPayload'),
     maxPending: maxPending === undefined ? Infinity : checkCount(maxPending, 'option maxPending'),
@@ -114,6 +137,24 @@ function resolveKeep(keep: unknown): (name: string) => number {
       .map(([name, value]) => [checkName(name), checkDuration(value, `option keep of ${JSON.stringify(name)}`)]),
   )
   return (name) => byName.get(name) ?? 0
+}
+
+function resolveSchemas(schemas: unknown): Schemas | undefined {
+  if (schemas === undefined) return undefined
+  if (typeof schemas !== 'object' || schemas === null) {
+    throw new InvalidArgumentError('option schemas must be an object of Standard Schemas by event name')
+  }
+  const byName = new Map<string, StandardSchemaV1>()
+  for (const [name, schema] of Object.entries(schemas) as [string, unknown][]) {
+    if (schema === undefined) continue
+    if (!isSchema(schema)) {
+      throw new InvalidArgumentError(
+        `option schemas of ${JSON.stringify(name)} must be a Standard Schema, which has a function ~standard.validate`,
+      )
+    }
+    byName.set(checkName(name), schema)
+  }
+  return byName.size === 0 ? undefined : new Schemas(byName)
 }
 
 export interface ResolvedWait {
@@ -212,6 +253,11 @@ function isAbortSignal(signal: unknown): signal is AbortSignal {
 function isCodec(codec: unknown): codec is Codec {
   const { encode, decode } = (codec ?? {}) as Partial<Codec>
   return typeof encode === 'function' && typeof decode === 'function'
+}
+
+function isSchema(schema: unknown): schema is StandardSchemaV1 {
+  const standard = ((schema ?? {}) as Partial<StandardSchemaV1>)['~standard']
+  return typeof (standard as Partial<StandardSchemaV1['~standard']> | undefined)?.validate === 'function'
 }
 
 function refuseUnknown(options: unknown, known: readonly string[]): void {

@@ -36,7 +36,8 @@ export interface Listening {
 /**
  * Waits on one server for what another server will do.
  *
- * `C` names the events and the tuples of their args; without it, names and args are untyped.
+ * `C` names the events and the tuples of their args, or is inferred from option `schemas`; without
+ * either, names and args are untyped.
  * Methods never throw: a bad argument rejects with InvalidArgumentError before anything is sent.
  * The constructor and the setter of `timeout` throw.
  */
@@ -55,8 +56,7 @@ export class ServerEvents<C extends Contract<C> = Record<string, any[]>> {
    * @throws InvalidArgumentError for a bad or unknown option, UnsupportedError for `keep` on a
    * transport without a keeper.
    */
-  // Without NoInfer, names in `listen` or `keep` would become the only ones that `on` and `emit` take.
-  constructor(transport: Transport, options: ServerEventsOptions<NoInfer<C>> = {}) {
+  constructor(transport: Transport, options: ServerEventsOptions<C> = {}) {
     checkTransport(transport)
     const resolved = resolveOptions(transport, options)
     this.#timeout = options.timeout === undefined ? defaultTimeout : checkDuration(options.timeout, 'option timeout')
@@ -111,7 +111,7 @@ export class ServerEvents<C extends Contract<C> = Record<string, any[]>> {
    *
    * Resolves when the server has accepted it; that says nothing about receivers. Rejects with
    * ConnectionError (`sent: false`), UncertainError, NotKeptError, ForbiddenError, AuthError,
-   * SerializationError, PayloadTooLargeError, ClosedError. Every rejection is also told on
+   * ValidationError, SerializationError, PayloadTooLargeError, ClosedError. Every rejection is also told on
    * `onerror`, and the promise counts as handled: nobody has to await an emit.
    */
   emit<K extends keyof C & string>(name: K, id: EventId, ...args: Sent<C[K]>): Promise<void> {
@@ -168,7 +168,8 @@ export class ServerEvents<C extends Contract<C> = Record<string, any[]>> {
   /**
    * The kept outcome of (name, id), without waiting; `undefined` when there is none. A kept failure
    * rejects with its RemoteError. Also rejects with UnsupportedError on a transport without a
-   * keeper, ConnectionError, ForbiddenError, ClosedError.
+   * keeper, ConnectionError, ForbiddenError, ClosedError, and with ValidationError or
+   * SerializationError when what is kept cannot be read.
    */
   peek<K extends keyof C & string>(name: K, id: EventId): Promise<Received<C[K]> | undefined> {
     return this.#asking(() => this.#kept.peek(this.#key(name, id))) as Promise<Received<C[K]> | undefined>

@@ -5,6 +5,7 @@ import { decodeFailure, encodeFailure } from '../failure'
 import type { EngineOptions } from '../options'
 import { quoted } from '../text'
 import type { EventKey, Message } from '../transport'
+import type { Schemas } from './schemas'
 
 /** Slack for what other settings of maxPayload, codecs and frames may add on the way. */
 const slack = 256 * 1024
@@ -13,15 +14,19 @@ const slack = 256 * 1024
 export class Messages {
   readonly #codec: Codec
   readonly #maxPayload: number
+  readonly #schemas: Schemas | undefined
   readonly #headers: EngineOptions['headers']
 
-  constructor({ codec, maxPayload, headers }: EngineOptions) {
+  constructor({ codec, maxPayload, schemas, headers }: EngineOptions) {
     this.#codec = codec
     this.#maxPayload = maxPayload
+    this.#schemas = schemas
     this.#headers = headers
   }
 
+  /** Throws ValidationError, UnsupportedError, SerializationError and PayloadTooLargeError. */
   event(key: EventKey, args: Args, kept: boolean): Message {
+    this.#schemas?.check(key.name, args)
     return this.#message(key, 'event', this.#encode(key, args), kept)
   }
 
@@ -38,7 +43,7 @@ export class Messages {
     }
   }
 
-  /** Throws SerializationError. Called once per recipient, so that nobody shares an object. */
+  /** Throws SerializationError, ValidationError, UnsupportedError. Called once per recipient, so that nobody shares an object. */
   args({ name }: EventKey, { body }: Message): Args {
     let args: unknown
     try {
@@ -46,7 +51,7 @@ export class Messages {
     } catch {
       args = undefined
     }
-    if (Array.isArray(args)) return args
+    if (Array.isArray(args)) return this.#schemas === undefined ? args : this.#schemas.read(name, args)
     throw new SerializationError(`a message of event ${quoted(name)} was dropped: the codec cannot read it`)
   }
 
