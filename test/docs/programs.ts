@@ -18,6 +18,9 @@ const options: ts.CompilerOptions = {
   skipLibCheck: true,
   allowJs: true,
   checkJs: true,
+  // As NestJS sets them; they concern nobody who has no decorators.
+  experimentalDecorators: true,
+  emitDecoratorMetadata: true,
   types: ['node'],
 }
 
