@@ -113,6 +113,8 @@ test('a process that only waits leaves the old master, and recalls from the new 
   try {
     await failover()
     await moved(waiting)
+    // It was not that one that sent us away.
+    expect(await isMaster(admin(group.servers[0]))).toBe(true)
     await emitter.emit('job', 'late', 1)
     await expect(waiting.on('job', 'late', 10_000)).resolves.toEqual([1])
     expect(await connections(admin(group.servers[0]), 'waiting')).toBe(0)

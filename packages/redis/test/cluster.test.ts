@@ -202,6 +202,39 @@ describe('through proxies', () => {
     expect(await other.transport.keeper.recall([key])).toEqual([expect.objectContaining({ body: '"newer"' })])
   })
 
+  test('a connection to a master that is lost with a SET in flight: written again, and the emit resolves', async () => {
+    const prefix = 'again:'
+    const { transport, receiver } = through({ prefix, publishTimeout: 5_000 })
+    let cuts = 0
+    proxies[2]!.filter = (direction, chunk) => {
+      if (direction === 'down' || !/\bset\b/i.test(chunk.toString()) || cuts === 3) return chunk
+      cuts++
+      proxies[2]!.cut()
+      return undefined
+    }
+    const key = { name: 'n', id: idOn(2, prefix) }
+    await transport.keeper.publish(key, kept, KEEP)
+    expect(cuts).toBe(3)
+    expect(await transport.keeper.recall([key])).toEqual([expect.objectContaining({ body: '[]' })])
+    expect(receiver.errors('inputStore').length).toBeGreaterThan(0)
+  })
+
+  test('who loses a node connects to another one, each time', async () => {
+    // Of two, so that chance would not do.
+    const ends = proxies.slice(0, 2).map(({ host, port }) => ({ host, port }))
+    const natMap = Object.fromEntries(cluster.nodes.map(({ host, port }, i) => [addressOf(host, port), ends[i % 2]!]))
+    const { transport, receiver } = through({ cluster: ends, natMap })
+    const at = watch('psubscribe')
+    await transport.subscribe({ name: 'n' })
+    for (let round = 1; round <= 10; round++) {
+      await receiver.up('outputStore', round)
+      const last = at()
+      proxies[last]!.cut()
+      await receiver.up('outputStore', round + 1)
+      expect(at()).toBe(1 - last)
+    }
+  })
+
   test('while one master is silent, events of the same name that others keep go on, and so do recalls', async () => {
     const prefix = 'others:'
     const { transport, receiver: own } = through({ prefix, publishTimeout: 2_000 })
@@ -340,9 +373,12 @@ test('a node that leaves hears nothing any more: it is left, and not chosen agai
 }, 60_000)
 
 test('closed while masters are away and emits are held: bounded, and all of them settle', async () => {
-  const { transport } = make({ prefix: 'close:' })
+  const { transport } = make({ prefix: 'close:', connectionName: 'closing' })
   const key = { name: 'n', id: idOn(0, 'close:') }
-  await transport.keeper.publish(key, kept, KEEP)
+  for (const master of [0, 1, 2]) await transport.keeper.publish({ name: 'n', id: idOn(master, 'close:') }, kept, KEEP)
+  const connected = async (): Promise<boolean> =>
+    (await Promise.all(admins.map((admin) => admin.client('LIST')))).some((list) => String(list).includes('closing'))
+  expect(await connected()).toBe(true)
   cluster.masters[0]!.pause()
   try {
     const held = outcome(transport.keeper.publish(key, kept, KEEP))
@@ -353,4 +389,5 @@ test('closed while masters are away and emits are held: bounded, and all of them
   } finally {
     cluster.masters[0]!.resume()
   }
+  await eventually(async () => !(await connected()))
 })
