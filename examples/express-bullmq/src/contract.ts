@@ -17,23 +17,21 @@ export const order = z.object({
 })
 export type Order = z.output<typeof order>
 
-export interface Invoice {
-  readonly number: string
-  readonly cents: number
-}
+/** What a worker makes of it. */
+const invoice = z.object({ number: z.string().regex(/^INV-/), cents: z.int().nonnegative() })
+export type Invoice = z.output<typeof invoice>
 
 /** The queue brings orders to one of the workers; the event brings the result to the server that waits for it. */
 export const queueName = 'invoices'
 
-export interface Outcomes {
-  invoice: [invoice: Invoice]
-}
+/** The args of each event, by name: validated where they are emitted and where they arrive. */
+const schemas = { invoice: z.tuple([invoice]) }
 
 /** How long an outcome can be asked for after the fact, in ms. Both sides have to say it. */
 const keep = { invoice: 10 * 60_000 }
 
-export function connect(redisUrl: string, { listen = [] }: { listen?: 'invoice'[] } = {}): ServerEvents<Outcomes> {
-  const events = new ServerEvents<Outcomes>(new RedisTransport(redisUrl), { keep, listen })
+export function connect(redisUrl: string, options: { listen?: 'invoice'[] } = {}): ServerEvents<typeof schemas> {
+  const events = new ServerEvents(new RedisTransport(redisUrl), { schemas, keep, ...options })
   events.onerror((store, error) => console.error(`${store}: ${error.message}`))
   return events
 }

@@ -1,8 +1,10 @@
 import { request } from 'node:http'
 import { join } from 'node:path'
+import { RedisTransport } from '@server-events/redis'
 import { eventually, runNode, startRedis } from '@server-events/testing'
 import type { NodeProcess, RedisServer } from '@server-events/testing'
 import { Queue } from 'bullmq'
+import { ServerEvents } from 'server-events'
 import { connect, queueName } from '../src/contract'
 
 const dist = join(__dirname, '../dist')
@@ -203,6 +205,23 @@ test('a worker that is told to stop ends the job that it has, and tells of it', 
   worker.signal('SIGTERM')
   expect((await held).status).toBe(200)
   expect([await worker.exited, worker.stderr]).toEqual([0, ''])
+})
+
+test('what is no invoice is refused where it is emitted, and where it arrives', async () => {
+  const told = jest.spyOn(console, 'error').mockImplementation()
+  const events = connect(redis.url)
+  await expect(events.emit('invoice', 'x', { number: 'X-1', cents: 1 })).rejects.toMatchObject({
+    code: 'ERR_VALIDATION',
+  })
+  expect(told.mock.calls).toEqual([[expect.stringContaining('[0].number: Invalid string')]])
+  told.mockRestore()
+  await events.close()
+
+  // A worker of another version, say.
+  const other = new ServerEvents(new RedisTransport(redis.url), { keep: 60_000 })
+  await other.emit('invoice', 'x', { number: 'X-1', cents: 1 })
+  await other.close()
+  expect((await get('x')).status).toBe(503)
 })
 
 test('without Redis the answer is 503 at once, and with it again all goes on', async () => {
