@@ -5,6 +5,10 @@ import { ServerEventsError } from 'server-events'
 export const password = 'passw0rd-secret'
 export const payload = 'payl0ad-secret'
 
+/** Of each code the first so many are looked at, then one of so many: to look at all would take longer than the faults. */
+const first = 1_000
+const oneOf = 20
+
 /** Every error that a user would have got to see, whether rejected or told. */
 export class Complaints {
   /** How many there were of each code. */
@@ -16,9 +20,10 @@ export class Complaints {
   /** Returns the error's code. */
   add(error: unknown): string {
     const code = error instanceof ServerEventsError ? error.code : 'none'
-    this.counts.set(code, (this.counts.get(code) ?? 0) + 1)
+    const count = (this.counts.get(code) ?? 0) + 1
+    this.counts.set(code, count)
     if (!(error instanceof ServerEventsError)) this.strangers.add(inspect(error))
-    else if (!this.#seen.has(error)) {
+    else if (!this.#seen.has(error) && (count <= first || count % oneOf === 0)) {
       this.#seen.add(error)
       this.#look(error)
     }

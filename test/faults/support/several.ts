@@ -21,16 +21,11 @@ export interface Upheaval {
   readonly kept?: boolean
 }
 
-export interface Aftermath extends Account {
-  /** Outcomes that the server has acknowledged and does not have: lost by asynchronous replication. */
-  readonly forgotten: number
-}
-
 /**
  * As playKept does. What Redis itself has lost is counted and told; a wait for it may run to its
  * timeout, unless the event came before that. Whatever is in the store must have arrived.
  */
-export async function playUpheaval(upheaval: Upheaval): Promise<Aftermath> {
+export async function playUpheaval(upheaval: Upheaval): Promise<Account> {
   const { title, lasts, recall = true, kept = true } = upheaval
   const complaints = new Complaints()
   const options = kept ? { keep, backstop: briskBackstop } : {}
@@ -67,7 +62,7 @@ export async function playUpheaval(upheaval: Upheaval): Promise<Aftermath> {
         `    Redis itself lost ${missing.size} of ${load.pairs.length} outcomes that it had acknowledged; ` +
           `${unheard} of their waits had not got the event before\n`,
       )
-    return { ...account, forgotten: missing.size }
+    return account
   } finally {
     await Promise.all(all.map((events) => events.close()))
   }
