@@ -1,3 +1,4 @@
+import * as diagnosticsChannel from 'node:diagnostics_channel'
 import { readdirSync, readFileSync } from 'node:fs'
 import { dirname, join, relative } from 'node:path'
 import type * as Core from 'server-events'
@@ -30,10 +31,18 @@ export function loadEngine(globals: Record<string, unknown>, mutant?: Mutant): t
     // The parameters are what this is for, and the code is ours.
     // eslint-disable-next-line @typescript-eslint/no-implied-eval
     const body = new Function('exports', 'require', ...Object.keys(globals), compile(path, text)) as ModuleBody
-    body(exports, (specifier) => load(join(dirname(path), `${specifier}.ts`)), ...Object.values(globals))
+    const requireFrom = (specifier: string): object =>
+      specifier.startsWith('node:') ? builtin(specifier) : load(join(dirname(path), `${specifier}.ts`))
+    body(exports, requireFrom, ...Object.values(globals))
     return exports
   }
   return load('index.ts') as typeof Core
+}
+
+/** What has neither a clock nor timers, which must be ours. */
+function builtin(specifier: string): object {
+  if (specifier === 'node:diagnostics_channel') return diagnosticsChannel
+  throw new Error(`the engine may not use ${specifier} in the simulation`)
 }
 
 function compile(path: string, text: string): string {

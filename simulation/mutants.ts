@@ -159,7 +159,7 @@ export const mutants: readonly Mutant[] = [
     'an emit does not wait for a subscription in flight',
     edit(outbox, 'if (holds) this', 'if (holds && name.held.length > 0) this'),
   ),
-  mutant('a rejected emit is not told', edit(outbox, 'this.#rejected(makeError())', '')),
+  mutant('a rejected emit is not told', edit(outbox, 'this.#rejected(error)', '')),
   mutant('an emit overtakes those that are held', edit(outbox, 'name.held.length > 0 || ', '')),
   mutant(
     'what is held stays when the connection is lost',

@@ -3,6 +3,7 @@ import { ServerEventsError, PayloadTooLargeError, SerializationError, Unsupporte
 import type { RemoteFailure } from '../errors'
 import { quoted } from '../text'
 import type { EventKey, Message } from '../transport'
+import { dropped } from './diagnostics'
 import type { Messages } from './messages'
 import type { Listener } from './names'
 import { guard, type Reports } from './reports'
@@ -64,12 +65,13 @@ export class Dispatch {
     )
   }
 
-  #reading({ name }: EventKey, read: () => void): void {
+  #reading(key: EventKey, read: () => void): void {
     try {
       read()
     } catch (error) {
-      const known = error instanceof ServerEventsError ? error : new SerializationError(unreadable(name))
-      this.#reports.once(`${known.code} ${name}`, 'outputStore', () => known)
+      const known = error instanceof ServerEventsError ? error : new SerializationError(unreadable(key.name))
+      dropped(key, known)
+      this.#reports.once(`${known.code} ${key.name}`, 'outputStore', () => known)
     }
   }
 }

@@ -5,6 +5,7 @@ import type { EngineOptions } from '../options'
 import { quoted } from '../text'
 import type { EventKey, Message, Receiver, Store, Topic, Transport } from '../transport'
 import { Clock } from './clock'
+import { channels, dropped, lost, received } from './diagnostics'
 import { Dispatch, isGarbage } from './dispatch'
 import { fromConnection, fromTransport } from './from-transport'
 import { Hold } from './hold'
@@ -115,6 +116,11 @@ export class Engine implements Receiver {
     const entry = this.topics.find(key.name)
     if (entry === undefined) return
     if (message.kept === false && this.#options.keepFor(key.name) > 0) this.#dispatch.reportMismatch(key.name)
+    if (channels.receive.hasSubscribers) {
+      const listeners = message.kind === 'event' ? entry.listeners.size : 0
+      const [waits, streams] = [entry.waits.of(key.id).length, entry.streams.of(key.id).length]
+      received(key, message, 'event', { waits, streams, listeners })
+    }
     this.waiting.deliver(entry, key, message)
     if (message.kind === 'event') this.#dispatch.toListeners(key, message, entry.listeners)
   }
@@ -127,15 +133,20 @@ export class Engine implements Receiver {
       const first = health.state === 'never'
       health.up(now)
       if (store === 'outputStore' && !first) this.waiting.restored()
+      if (channels.up.hasSubscribers) channels.up.publish({ store })
       this.reports.ready(store)
       return
     }
     health.down(now)
     if (store === 'outputStore') this.releaseHeld()
-    this.#tell(store, cause === undefined ? new ConnectionError('the connection was lost') : fromConnection(cause))
+    const error = cause === undefined ? new ConnectionError('the connection was lost') : fromConnection(cause)
+    if (channels.down.hasSubscribers) channels.down.publish({ store, error })
+    this.#tell(store, error)
   }
 
   lost(topic: Topic, error: Error): void {
+    if (this.phase === 'closed') return
+    lost(topic, () => fromTransport(error))
     const entry = this.topics.find(topic.name)
     const subscription = topic.id === undefined ? entry?.whole : entry?.byId.get(topic.id)
     subscription?.lost(error)
@@ -144,8 +155,10 @@ export class Engine implements Receiver {
   error(store: Store, error: Error): void {
     if (this.phase === 'closed') return
     const wrapped = fromConnection(error)
-    if (isGarbage(wrapped)) this.reports.once(`${wrapped.code} ${wrapped.message}`, store, () => wrapped)
-    else this.#tell(store, wrapped)
+    if (isGarbage(wrapped)) {
+      dropped({}, wrapped)
+      this.reports.once(`${wrapped.code} ${wrapped.message}`, store, () => wrapped)
+    } else this.#tell(store, wrapped)
   }
 
   #tell(store: Store, error: ServerEventsError): void {

@@ -1,5 +1,6 @@
 import type { ServerEventsError } from '../errors'
 import type { EventKey, Message, Transport } from '../transport'
+import { channels, emitted } from './diagnostics'
 import { fromTransport } from './from-transport'
 import type { Hold } from './hold'
 import type { Name } from './names'
@@ -16,6 +17,8 @@ export class Outgoing {
   readonly keep: number
   readonly promise: Promise<void>
   resolve!: () => void
+  /** When it was asked for, if somebody will hear how long it took. */
+  readonly began = channels.emit.hasSubscribers ? performance.now() : undefined
   /** Ends its holding. */
   holdTimer: NodeJS.Timeout | undefined
 
@@ -104,7 +107,9 @@ export class Outbox {
   #publish(outgoing: Outgoing): void {
     this.#handOver(outgoing).then(
       () => {
-        if (this.#settle(outgoing)) outgoing.resolve()
+        if (!this.#settle(outgoing)) return
+        emitted(outgoing, undefined)
+        outgoing.resolve()
       },
       (error: unknown) => {
         this.#reject(outgoing, () => fromTransport(error))
@@ -125,7 +130,9 @@ export class Outbox {
 
   #reject(outgoing: Outgoing, makeError: () => ServerEventsError): void {
     if (!this.#settle(outgoing)) return
-    this.#rejected(makeError())
+    const error = makeError()
+    emitted(outgoing, error)
+    this.#rejected(error)
     rejectAtCaller(outgoing.promise, outgoing.resolve, makeError)
   }
 

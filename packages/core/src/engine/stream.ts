@@ -12,6 +12,10 @@ import type { Outcome, StreamOutcome } from './stats'
 /** One open `stream`: registered as a wait is, but an event starts its time anew instead of settling it. */
 export class Stream extends Pending {
   readonly reader: Reader
+  /** By the engine's clock. */
+  readonly began: number
+  /** How many it got. */
+  events = 0
   /** How many events may be unread. */
   readonly buffer: number
   readonly #until: ((...args: Args) => unknown) | undefined
@@ -28,6 +32,7 @@ export class Stream extends Pending {
     stop: (stream: Stream) => void,
   ) {
     super(name, id, timeout, now, recalls)
+    this.began = now
     this.buffer = buffer
     this.#until = until
     this.reader = new Reader(() => {
@@ -54,6 +59,7 @@ export class Stream extends Pending {
 
   /** An event came: the timeout is one without any. */
   restart(now: number): void {
+    this.events++
     this.bits &= ~(ASKED | ANSWERED)
     this.start(now)
   }

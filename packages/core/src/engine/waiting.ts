@@ -5,6 +5,7 @@ import { quoted } from '../text'
 import type { EventKey, Keeper, Message } from '../transport'
 import { Aborts } from './aborts'
 import type { Clock } from './clock'
+import { channels, received, streamEnded, streamStarted, timedOut, waitSettled, waitStarted } from './diagnostics'
 import { Deadlines } from './deadlines'
 import type { Dispatch, Recipient } from './dispatch'
 import { fromTransport } from './from-transport'
@@ -38,6 +39,7 @@ export class Waiting {
   readonly #around: Around
   readonly #recall: Recall | undefined
   readonly #deadlines: Deadlines
+  readonly #now = (): number => this.#around.clock.now()
   readonly #aborts = new Aborts((item, reason) => {
     this.#reject(item, 'aborted', () => reason)
   })
@@ -69,7 +71,9 @@ export class Waiting {
     const refusal = this.#refusal(signal)
     if (refusal !== undefined) return handledRejection(refusal.error)
     const name = this.#obtain(key)
-    const wait = new Wait(name, key.id, timeout, this.#around.clock.now(), this.#recalls(name, recall))
+    const now = this.#now()
+    const wait = new Wait(name, key.id, timeout, now, this.#recalls(name, recall))
+    waitStarted(wait, now)
     this.#register(wait, signal)
     return wait.promise
   }
@@ -79,9 +83,10 @@ export class Waiting {
     if (refusal !== undefined) return refusedReader(refusal.error)
     const name = this.#obtain(key)
     const recalls = this.#recalls(name, recall)
-    const stream = new Stream(name, key.id, this.#around.clock.now(), { ...options, recalls }, (stopped) => {
+    const stream = new Stream(name, key.id, this.#now(), { ...options, recalls }, (stopped) => {
       this.#end(stopped, 'returned')
     })
+    streamStarted(stream)
     this.#register(stream, signal)
     return stream.reader
   }
@@ -176,6 +181,7 @@ export class Waiting {
       disconnected: Math.min(item.timeout, this.#around.outputStore.missing(item.due - item.timeout, item.due)),
       recalled: item.has(ANSWERED) ? 'answered' : item.has(ASKED) ? 'unanswered' : 'never',
     } as const
+    if (channels.waitTimeout.hasSubscribers && item instanceof Wait) timedOut(details)
     this.#reject(item, 'timeout', () => new TimeoutError(details))
   }
 
@@ -191,7 +197,7 @@ export class Waiting {
     }
     reader.push(args)
     this.#deadlines.remove(stream)
-    stream.restart(this.#around.clock.now())
+    stream.restart(this.#now())
     this.#deadlines.add(stream)
     try {
       if (stream.isLast(args) && this.#end(stream, 'until')) reader.end(undefined, false)
@@ -208,13 +214,17 @@ export class Waiting {
   #end(item: Pending, outcome: Outcome | StreamOutcome): boolean {
     if (item.has(SETTLED)) return false
     item.bits |= SETTLED
-    // A stream's ends that are none of a wait are not among them, the others no stream's.
-    if (item instanceof Wait) this.settled[outcome as Outcome]++
     this.count--
     item.unregister()
     this.#deadlines.remove(item)
     this.#aborts.remove(item)
     this.#around.topics.of(item.name, item.id).release()
+    // Those of a wait are none of a stream's own, nor the other way round.
+    if (item instanceof Stream) streamEnded(item, outcome as StreamOutcome, this.#now)
+    else {
+      this.settled[outcome as Outcome]++
+      waitSettled(item, outcome as Outcome, this.#now)
+    }
     if (this.count === 0) this.whenNothingPends?.()
     return true
   }
@@ -241,9 +251,13 @@ export class Waiting {
         const name = this.#around.topics.find(key.name)
         if (name === undefined) return
         const { dispatch } = this.#around
-        dispatch.to(key, message, name.waits.of(key.id).filter(recalls), this.#waitsBy[way])
+        const waits = name.waits.of(key.id).filter(recalls)
         const streams = name.streams.of(key.id).filter((stream) => recalls(stream) && stream.lacks(message, asked))
         for (const stream of streams) stream.saw(message, asked)
+        if (channels.receive.hasSubscribers) {
+          received(key, message, way, { waits: waits.length, streams: streams.length, listeners: 0 })
+        }
+        dispatch.to(key, message, waits, this.#waitsBy[way])
         dispatch.to(key, message, streams, this.#streams)
       },
       forbidden: (key, error) => {
