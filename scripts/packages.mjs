@@ -51,9 +51,8 @@ for (const { name, location } of packages) {
     if (packed === undefined) throw new Error('npm pack reported nothing')
     tarballs[name] = join(workspace, packed.filename)
     const paths = packed.files.map(({ path }) => path)
-    const missing = ['README.md', 'dist/index.js', 'dist/index.mjs', 'dist/index.d.ts', 'dist/index.d.mts'].filter(
-      (path) => !paths.includes(path),
-    )
+    const needed = ['README.md', 'LICENSE', 'dist/index.js', 'dist/index.mjs', 'dist/index.d.ts', 'dist/index.d.mts']
+    const missing = needed.filter((path) => !paths.includes(path))
     if (missing.length > 0) throw new Error(`not in the tarball: ${missing.join(', ')}`)
     const strays = paths.filter((path) => !/^(dist\/|src\/|package\.json|README\.md|LICENSE|CHANGELOG\.md)/.test(path))
     if (strays.length > 0) throw new Error(`should not be in the tarball: ${strays.join(', ')}`)
