@@ -14,6 +14,8 @@ import { Storing } from './storing'
 // Taken at load: fake timers replace it later.
 const nextTick = process.nextTick.bind(process)
 
+const noop = (): void => undefined
+
 /** Writes emits to one connection and settles those that are answered on it. */
 export class Transmission {
   private ended = false
@@ -146,13 +148,13 @@ export class Transmission {
   }
 
   /** Written before its PUBLISH, and answered before it. Never rejects. */
-  private async keep(emit: Emit, kept: Kept): Promise<void> {
+  private keep(emit: Emit, kept: Kept): Promise<void> {
     emit.notStored = undefined
-    try {
-      await this.store.set(this.connection, kept, () => this.isWanted(emit))
-    } catch (error) {
-      if (!this.ended) emit.notStored = replyCode(error)
-    }
+    return this.store
+      .set(this.connection, kept, () => this.isWanted(emit))
+      .then(noop, (error: unknown) => {
+        if (!this.ended) emit.notStored = replyCode(error)
+      })
   }
 
   private accepted({ emits }: Frame): void {
