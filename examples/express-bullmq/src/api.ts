@@ -141,7 +141,9 @@ async function main(): Promise<void> {
     // New connections are refused, new waits too; those that wait still get their answer.
     const closed = new Promise((resolve) => server.close(resolve))
     await events.close({ drain: patience })
+    // All is answered: those that wait for nothing, and soon also those that a client opened in advance.
     server.closeIdleConnections()
+    setTimeout(() => server.closeAllConnections(), 500).unref()
     await closed
     await queue.close()
   }

@@ -35,7 +35,13 @@ app.get<{ Params: { id: string } }>('/jobs/:id/progress', (request, reply) => {
   const gone = new AbortController()
   reply.raw.once('close', () => gone.abort())
   return reply
-    .headers({ 'content-type': 'text/event-stream', 'cache-control': 'no-store', 'x-accel-buffering': 'no' })
+    .headers({
+      'content-type': 'text/event-stream',
+      'cache-control': 'no-store',
+      'x-accel-buffering': 'no',
+      // When this server stops, `close` ends idle connections only, and this one would become idle just after.
+      connection: 'close',
+    })
     .send(Readable.from(messages(request.params.id, gone.signal)))
 })
 
@@ -96,7 +102,10 @@ async function main(): Promise<void> {
     stopping = true
     // Without a drain: it would wait for the last of the jobs. The browsers go on elsewhere.
     await events.close()
-    await app.close()
+    const closed = app.close()
+    // Ends idle connections, but not those that a browser opens in advance and has not used yet.
+    setTimeout(() => app.server.closeAllConnections(), 500).unref()
+    await closed
   }
   process.on('SIGTERM', () => void stop())
   process.on('SIGINT', () => void stop())

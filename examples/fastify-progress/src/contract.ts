@@ -33,7 +33,7 @@ export interface Imports {
  */
 const keep = { progress: 60_000 }
 
-export const redisUrl = process.env['REDIS_URL'] ?? 'redis://127.0.0.1:6379'
+const redisUrl = process.env['REDIS_URL'] ?? 'redis://127.0.0.1:6379'
 
 export function connect(options: ServerEventsOptions<Imports> = {}): ServerEvents<Imports> {
   const events = new ServerEvents<Imports>(new RedisTransport(redisUrl), { keep, ...options })
