@@ -34,7 +34,7 @@ function refusal(args: Args, error: unknown): string {
       ? 'more than JSON can hold'
       : holdsBigint(args[index])
         ? 'a BigInt'
-        : 'a cycle, or an object whose toJSON throws'
+        : 'a cycle, or an object whose toJSON or getter throws'
   return `${argument} ${what}, which JSON cannot carry: send plain data, or set option codec`
 }
 
@@ -51,5 +51,10 @@ function holdsBigint(value: unknown, seen = new Set<unknown>()): boolean {
   if (typeof value === 'bigint') return true
   if (typeof value !== 'object' || value === null || seen.has(value)) return false
   seen.add(value)
-  return Object.values(value).some((inner) => holdsBigint(inner, seen))
+  try {
+    return Object.values(value).some((inner) => holdsBigint(inner, seen))
+  } catch {
+    // A getter of it throws.
+    return false
+  }
 }
