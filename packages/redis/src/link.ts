@@ -1,4 +1,4 @@
-import { AuthError, ConnectionError, ServerEventsError } from 'server-events'
+import { AuthError, ConnectionError, InvalidArgumentError, ServerEventsError, UnsupportedError } from 'server-events'
 import { discard, isReady } from './client'
 import type { Client, RedisRole } from './client'
 import { placeOf } from './client-options'
@@ -103,7 +103,7 @@ export class Link {
         if (this.current === attempt) this.adopt(attempt, client)
         else this.throwAway(client)
       },
-      (error: unknown) => this.lose(attempt, failedAt(attempt.place, `no client: ${reason(error)}`)),
+      (error: unknown) => this.lose(attempt, failedAt(attempt.place, refusalToDial(error))),
     )
   }
 
@@ -200,6 +200,13 @@ export class Link {
     this.discarding.add(gone)
     void gone.then(() => this.discarding.delete(gone))
   }
+}
+
+/** Only what this package refuses says why in its own words; a RemoteError, say, has those of a stranger. */
+function refusalToDial(error: unknown): string {
+  return error instanceof InvalidArgumentError || error instanceof UnsupportedError
+    ? error.message
+    : `no client: ${reason(error)}`
 }
 
 function failedAt(place: string, what: string): ConnectionError {

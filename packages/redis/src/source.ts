@@ -20,7 +20,7 @@ export interface RedisClusterNodes {
 }
 
 export interface Dialer {
-  /** Makes a new client; what it throws or rejects with is never shown, it may hold a secret. */
+  /** Makes a new client. Of what it throws or rejects with only our own refusals are shown: the rest may hold a secret. */
   dial(role: RedisRole): Client | Promise<Client>
   /** Asked of a client that has connected, before it is used; rejects if it will not do. */
   vet?(client: Client, place: string): Promise<void>
@@ -85,6 +85,9 @@ function fromClient(source: RedisClient, options: object): Source {
   return { settings, dial: () => duplicate(forced(settings, theirs)) }
 }
 
+/** What functions gave: whoever gives it again will be told, instead of losing a connection that is in use. */
+const given = new WeakSet()
+
 function fromFactory(factory: RedisClientFactory, options: object): Source {
   const { settings, rest } = separate(options)
   refuseUnknown(rest)
@@ -92,6 +95,8 @@ function fromFactory(factory: RedisClientFactory, options: object): Source {
   const cluster = new ClusterSource(settings, async (role) => {
     const made: unknown = await factory(role)
     if (!isClient(made)) throw new InvalidArgumentError('the function did not give an ioredis client')
+    if (given.has(made)) throw new InvalidArgumentError('the function must make a new client each time')
+    given.add(made)
     const client = made as unknown as Client
     if (isCluster(made)) {
       // It only tells how to reach its nodes.

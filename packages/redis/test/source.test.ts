@@ -1,6 +1,6 @@
 import { Cluster, Redis } from 'ioredis'
 import type { RedisOptions } from 'ioredis'
-import { InvalidArgumentError, UnsupportedError } from 'server-events'
+import { InvalidArgumentError, RemoteError, UnsupportedError } from 'server-events'
 import { RedisTransport } from '@server-events/redis'
 import { eventually, startRedis } from '@server-events/testing'
 import type { RedisServer } from '@server-events/testing'
@@ -206,9 +206,36 @@ describe('on a real server', () => {
     expect(made.map(([, client]) => client.status)).toEqual(['end', 'end', 'end'])
   })
 
+  test('a function that gives a client again: told as such at each attempt, and the client lives on', async () => {
+    const shared = new Redis(redis.url)
+    const transport = make(() => shared)
+    const other = make(() => shared)
+    const receiver = new RecordingReceiver()
+    for (const each of [transport, other]) each.attach(receiver)
+    await transport.connect()
+    const refused = Promise.all(
+      [transport.subscribe({ name: 'a' }), other.connect()].map((promise) =>
+        expect(promise).rejects.toMatchObject({ code: 'ERR_CLOSED' }),
+      ),
+    )
+    for (const store of ['inputStore', 'outputStore'] as const)
+      await eventually(() => receiver.errors(store).length >= 2)
+    for (const error of receiver.errors()) {
+      expect(error).toMatchObject({ code: 'ERR_CONNECTION' })
+      expect(error.message).toContain('the function must make a new client each time')
+    }
+    expect(shared.status).toBe('ready')
+    await transport.publish({ name: 'a', id: '1' }, event('[]'))
+    await other.close()
+    expect(await shared.ping()).toBe('PONG')
+    await transport.close()
+    await refused
+  })
+
   test.each([
     ['throws', () => { throw new Error('secret') }],
     ['rejects', () => Promise.reject(new Error('secret'))],
+    ['rejects with an error of ours', () => Promise.reject(new RemoteError({ event: 'a', id: '1', remoteName: 'Error', message: 'secret' }))],
     ['gives nothing', () => undefined],
     ['gives a closed client', () => { const client = new Redis({ lazyConnect: true }); client.disconnect(); return client }],
   ])('a function that %s: reported at each attempt, without its message', async (_, factory) => {
