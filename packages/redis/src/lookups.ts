@@ -66,15 +66,15 @@ export class Lookups {
     for (const lookup of this.pending) this.write(lookup, connection)
   }
 
-  down(): void {
+  down(because: () => Error = unreachable): void {
     this.connection = undefined
     this.failing = true
-    this.giveUp()
+    for (const lookup of [...this.pending]) this.settle(lookup, because)
   }
 
   /** Credentials were refused, or it is closed: the next lookup is a new start. */
-  idle(): void {
-    this.down()
+  idle(because?: () => Error): void {
+    this.down(because)
     this.failing = false
   }
 
@@ -113,14 +113,11 @@ export class Lookups {
     if (writtenOn && writtenOn === this.connection) this.silence(writtenAt)
   }
 
-  private giveUp(): void {
-    for (const lookup of [...this.pending]) this.settle(lookup)
-  }
-
-  private settle(lookup: Lookup): void {
+  /** What was not answered is not known, `because` of this. */
+  private settle(lookup: Lookup, because: () => Error = unreachable): void {
     this.pending.delete(lookup)
     lookup.timer.clear()
-    lookup.resolve(lookup.answers.map((found) => (found === undefined ? unreachable() : found)))
+    lookup.resolve(lookup.answers.map((found) => (found === undefined ? because() : found)))
   }
 }
 

@@ -144,7 +144,7 @@ export class Publisher implements Side {
   }
 
   refused({ message }: AuthError): void {
-    this.lookups.idle()
+    this.lookups.idle(() => new AuthError(message))
     for (const { reject } of this.takeConnecting()) reject(new AuthError(message))
     for (const emit of this.outbox.takeAll()) emit.reject(new AuthError(message))
   }

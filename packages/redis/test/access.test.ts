@@ -40,9 +40,15 @@ describe.each([
 ])('%s', (_, options) => {
   test('rejects what is pending with AuthError, at once and once; each use tries afresh', async () => {
     const { transport, receiver } = make(options)
+    const look = async (round: number): Promise<void> => {
+      for (const found of await transport.keeper.recall([{ name: `n${round}`, id: '1' }]))
+        if (found instanceof Error) throw found
+    }
     for (const round of [1, 2]) {
       const outcomes = await Promise.all(
         [
+          look(round),
+          transport.keeper.forget({ name: `n${round}`, id: '1' }),
           transport.connect(),
           transport.publish({ name: `n${round}`, id: '1' }, event('["payload"]')),
           transport.subscribe({ name: `n${round}` }),
