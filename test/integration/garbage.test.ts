@@ -27,6 +27,24 @@ const garbage: [string, string | Buffer][] = [
   ['invalid UTF-8', Buffer.from([0x73, 0x65, 0x32, 0x0a, 0x65, 0xff, 0xfe, 0x09, 0x09])],
 ]
 
+test('a peer that makes up versions of the wire is one report, and leaves room for others', async () => {
+  const events = redis.connect({ listen: ['ev'] })
+  const told: string[] = []
+  events.onerror((_, error) => told.push(error.message))
+  await events.init()
+  const wait = events.on('ev', 1, 60_000)
+  const raw = new Redis(redis.server.url)
+  const garbage = Array.from({ length: 2_000 }, (_, i) => `se${100 + i}\nx`)
+  await Promise.all([...garbage, 'hello'].map((message) => raw.publish('se:ev:', message)))
+  raw.disconnect()
+  await events.emit('ev', 1)
+  await wait
+  expect(told).toEqual([
+    expect.stringMatching(/"ev" is in another wire version than 2\b/),
+    expect.stringMatching(/"ev" cannot be read/),
+  ])
+})
+
 test('garbage on our channels is reported once per kind, and nothing else happens', async () => {
   const events = redis.connect({ listen: ['ev'] })
   const errors: { store: string; code: unknown; message: string }[] = []
