@@ -276,6 +276,27 @@ test('SIGSTOP for longer than the heartbeat, then SIGCONT', async () => {
   await receiver.arrived('1')
 })
 
+test('a peer that answers no PUBLISH: a new connection gets its time, and does not pay for the ones before', async () => {
+  const publishTimeout = 600
+  const { transport, receiver } = make({ publishTimeout })
+  await transport.connect()
+  proxy.filter = (direction, chunk) => (direction === 'down' && chunk[0] === 0x3a ? undefined : chunk)
+  const settled: Promise<unknown>[] = []
+  const from = performance.now()
+  const emitting = setInterval(() => {
+    settled.push(outcome(emit(transport, String(settled.length))))
+  }, 10)
+  await eventually(() => performance.now() - from > 5 * publishTimeout, { timeout: 15_000 })
+  clearInterval(emitting)
+  const interruptions = receiver.states('inputStore').filter((up) => !up).length
+  // No more than what half of publishTimeout for each of them allows, however slow this machine is.
+  expect(interruptions).toBeLessThanOrEqual((performance.now() - from) / (publishTimeout / 2))
+  expect(interruptions).toBeGreaterThanOrEqual(2)
+  proxy.filter = undefined
+  await Promise.all(settled)
+  await emit(transport, 'sound')
+})
+
 test('maxclients reached and lifted', async () => {
   await admin.call('CONFIG', 'SET', 'maxclients', '1')
   const { transport, receiver } = make({}, redis.url)
