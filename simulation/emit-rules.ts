@@ -39,7 +39,7 @@ export class EmitRules {
   }
 
   called(text: string, key: Key, pendingWaits: number): void {
-    const mayHold = this.#facts.output !== 'down' && !this.#facts.mayHaveDrained(pendingWaits)
+    const mayHold = !this.#facts.outputAway && !this.#facts.mayHaveDrained(pendingWaits)
     const awaited = mayHold ? this.#facts.awaited(key) : []
     this.#open.push({ text, key, called: this.#facts.now, awaited, handedOver: false, result: undefined })
   }
@@ -52,7 +52,7 @@ export class EmitRules {
     emit.handedOver = true
     const overtaken = this.#open.slice(0, index).find((other) => other.key.name === emit.key.name && !other.handedOver)
     if (overtaken !== undefined) this.#facts.violated(`${text} overtakes ${overtaken.text}`)
-    if (this.#facts.output === 'down' || this.#facts.mayHaveDrained(pendingWaits)) return
+    if (this.#facts.outputAway || this.#facts.mayHaveDrained(pendingWaits)) return
     if (this.#facts.now >= emit.called + longestHold - rounding) return
     for (const { topic, since } of emit.awaited) {
       const present = this.#facts.call(topic)
@@ -106,7 +106,7 @@ export class EmitRules {
       // Those behind the first of a name wait for it.
       if (names.has(key.name)) continue
       names.add(key.name)
-      const reason = this.#facts.output !== 'down' && this.#facts.inFlight(key)
+      const reason = !this.#facts.outputAway && this.#facts.inFlight(key)
       if (!reason) this.#facts.violated(`${text} is held although no subscription of (${keyText(key)}) is in flight`)
     }
   }

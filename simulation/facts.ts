@@ -11,6 +11,8 @@ export const rounding = 2
 /** What is known of the world, from which all rules are judged. Nothing here is asked of the engine. */
 export class Facts {
   output: 'never' | 'up' | 'down' = 'never'
+  /** An attempt to connect the subscribing side has failed. */
+  unreached = false
   /** When the subscribing side was away; the last one may be open. */
   readonly gaps: { readonly from: number; to: number }[] = [{ from: 0, to: Infinity }]
   /** Counts the pieces of work that run without a promise job in between, and their promise jobs. */
@@ -22,6 +24,11 @@ export class Facts {
   transportClosed = false
   /** When the loop was last released from being blocked. */
   unblocked = 0
+
+  /** Nothing is held for a subscribing side that is not there. */
+  get outputAway(): boolean {
+    return this.output === 'down' || (this.output === 'never' && this.unreached)
+  }
 
   constructor(
     readonly time: VirtualTime,

@@ -165,6 +165,10 @@ export const mutants: readonly Mutant[] = [
     'what is held stays when the connection is lost',
     edit(engine, "if (store === 'outputStore') this.releaseHeld()", ''),
   ),
+  mutant(
+    'what is held stays when the first connection fails',
+    edit(engine, 'this.#failing = true\n    this.releaseHeld()', ''),
+  ),
   mutant('an emit is held for ever', edit(outbox, 'const longestHold = 5000', 'const longestHold = 500_000')),
 
   // Closing

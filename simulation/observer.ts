@@ -13,6 +13,8 @@ export interface Observer {
   lost(topic: Topic): void
   outputUp(): void
   outputDown(): void
+  /** The first attempt to connect has failed. */
+  outputUnreached(): void
   inputDown(): void
   /** `deliver` hands the message to the engine. */
   delivering(key: EventKey, message: Message, deliver: () => void): void

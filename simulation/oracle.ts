@@ -109,6 +109,11 @@ export class Oracle implements Observer {
     this.waits.interrupted()
   }
 
+  outputUnreached(): void {
+    this.log('  outputStore cannot be reached')
+    this.facts.unreached = true
+  }
+
   inputDown(): void {
     this.log('  inputStore is down')
   }

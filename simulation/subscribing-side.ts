@@ -94,7 +94,10 @@ export class SubscribingSide {
     if (wasUp) {
       this.#observer.outputDown()
       this.receiver.state('outputStore', false, errorOf('ERR_CONNECTION'))
-    } else this.receiver.error('outputStore', errorOf('ERR_CONNECTION'))
+    } else {
+      this.#observer.outputUnreached()
+      this.receiver.error('outputStore', errorOf('ERR_CONNECTION'))
+    }
     this.#connect(ms)
   }
 

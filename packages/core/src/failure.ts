@@ -9,8 +9,12 @@ interface Failure {
 }
 
 /** `undataed` is set when the error's `data` cannot travel: the failure then goes without it. */
-export function encodeFailure(error: unknown): { body: string; undataed: boolean } {
+export function encodeFailure(error: unknown, withData: boolean): { body: string; undataed: boolean } {
   const failure = describeFailure(error)
+  if (!withData && failure.data !== undefined) {
+    delete failure.data
+    return { body: JSON.stringify(failure), undataed: true }
+  }
   try {
     return { body: JSON.stringify(failure), undataed: false }
   } catch {

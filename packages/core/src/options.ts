@@ -127,6 +127,9 @@ export function resolveOptions(
 
 function resolveKeep(keep: unknown): (name: string) => number {
   if (keep === undefined) return () => 0
+  if (keep instanceof Map || Array.isArray(keep)) {
+    throw new InvalidArgumentError('option keep must be a number of ms, or an object of them by event name')
+  }
   if (typeof keep !== 'object' || keep === null) {
     const all = checkDuration(keep, 'option keep')
     return () => all
@@ -261,7 +264,7 @@ function isSchema(schema: unknown): schema is StandardSchemaV1 {
 }
 
 function refuseUnknown(options: unknown, known: readonly string[]): void {
-  if (typeof options !== 'object' || options === null) {
+  if (typeof options !== 'object' || options === null || Array.isArray(options)) {
     throw new InvalidArgumentError(`options must be an object, not ${typeName(options)}`)
   }
   const unknown = Object.keys(options).filter((key) => !known.includes(key))

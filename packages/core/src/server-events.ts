@@ -38,8 +38,8 @@ export interface Listening {
  *
  * `C` names the events and the tuples of their args, or is inferred from option `schemas`; without
  * either, names and args are untyped.
- * Methods never throw: a bad argument rejects with InvalidArgumentError before anything is sent.
- * The constructor and the setter of `timeout` throw.
+ * Methods that return a promise never throw: a bad argument rejects with InvalidArgumentError before
+ * anything is sent. The constructor, the setter of `timeout`, `onready` and `onerror` throw it.
  */
 // eslint-disable-next-line @typescript-eslint/no-explicit-any -- untyped use must not ask for casts
 export class ServerEvents<C extends Contract<C> = Record<string, any[]>> {
@@ -208,8 +208,9 @@ export class ServerEvents<C extends Contract<C> = Record<string, any[]>> {
 
   /**
    * Ends the instance and its transport. For `drain` ms (default 0) no new waits are taken while
-   * pending ones may still settle and emits work; it ends early when nothing is pending. Then
-   * outstanding emits get at most 5 s, and what is left rejects with ClosedError.
+   * pending ones may still settle, listeners that returned a promise may still finish, and emits
+   * work; it ends early when nothing is pending or at work. Then outstanding emits get at most 5 s,
+   * and what is left rejects with ClosedError.
    *
    * A second call returns the same promise; its smaller drain shortens the first.
    */

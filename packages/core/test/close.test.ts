@@ -295,3 +295,35 @@ describe('rule 9: with drain', () => {
     expect(await wait).toEqual(closedError)
   })
 })
+
+describe('rule 9: a drain waits for listeners at work', () => {
+  test('a worker answers what it is working on, and the drain ends with that', async () => {
+    const { events, transport } = start()
+    let finish!: () => void
+    const work = new Promise<void>((resolve) => {
+      finish = resolve
+    })
+    await events.listen('job', async (id) => {
+      await work
+      await events.emit('report', id, 'done')
+    })
+    transport.deliver({ name: 'job', id: '1' }, [])
+    let closed = false
+    const closing = events.close({ drain: 60_000 }).then(() => {
+      closed = true
+    })
+    await settle()
+    expect(closed).toBe(false)
+    finish()
+    await closing
+    expect(transport.publishes.calls.map(({ asked }) => asked.key)).toContainEqual({ name: 'report', id: '1' })
+  })
+
+  test('a listener that never finishes is left when the drain is over', async () => {
+    const { events, transport } = start()
+    await events.listen('job', () => new Promise(() => {}))
+    transport.deliver({ name: 'job', id: '1' }, [])
+    await events.close({ drain: 20 })
+    expect(transport.closes.count).toBe(1)
+  })
+})

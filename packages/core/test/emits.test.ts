@@ -283,9 +283,22 @@ describe('rule 6: an emit after an on, in one tick,', () => {
     await settle()
     expect(published(transport)).toEqual([])
     transport.down('outputStore')
+    // At once: the hold itself would let them go later.
+    expect(published(transport)).toEqual(['event report:1 ["a"]', 'event report:1 ["b"]'])
     await Promise.all(held)
     await events.emit('report', 1, 'c')
     expect(published(transport)).toEqual(['event report:1 ["a"]', 'event report:1 ["b"]', 'event report:1 ["c"]'])
+  })
+
+  test('is let go when the first connection fails, and is not held while it does: maxQueued is the bound then', () => {
+    const { events, transport } = start({ manual: ['subscribe'] })
+    void events.on('report', 1)
+    void events.emit('report', 1, 'a')
+    expect(published(transport)).toEqual([])
+    transport.error('outputStore', Object.assign(new Error('refused'), { code: 'ERR_CONNECTION' }))
+    expect(published(transport)).toEqual(['event report:1 ["a"]'])
+    void events.emit('report', 1, 'b')
+    expect(published(transport)).toEqual(['event report:1 ["a"]', 'event report:1 ["b"]'])
   })
 
   test('is held when outputStore was never up', async () => {
@@ -429,4 +442,21 @@ describe('option codec', () => {
   function thrower(): never {
     throw new Error('secret')
   }
+})
+
+describe('what is too large', () => {
+  test('the data of a failure is left out, and onerror is told: somebody waits for the failure', async () => {
+    const { events, told } = start({}, { maxPayload: 1000 })
+    const wait = events.on('report', 1)
+    await settle()
+    await events.fail('report', 1, Object.assign(new Error('boom'), { data: 'x'.repeat(2000) }))
+    await expect(wait).rejects.toMatchObject({ code: 'ERR_REMOTE', message: 'boom', data: undefined })
+    expect(told.map(({ error }) => error.code)).toEqual(['ERR_SERIALIZATION'])
+  })
+
+  test('headers count: over maxPayload they are refused', async () => {
+    const { events, transport } = start({}, { maxPayload: 1000, headers: () => ({ trace: 'x'.repeat(1001) }) })
+    await expect(events.emit('report', 1)).rejects.toMatchObject({ code: 'ERR_PAYLOAD_TOO_LARGE' })
+    expect(transport.publishes.count).toBe(0)
+  })
 })

@@ -111,6 +111,9 @@ test('what there is to remember is bounded: a peer may make up names for ever', 
   }
   expect(told.length).toBeGreaterThan(0)
   expect(told.length).toBeLessThanOrEqual(1000)
+  // Of one kind: another one is still told.
+  transport.error('outputStore', Object.assign(new Error('another wire'), { code: 'ERR_UNSUPPORTED' }))
+  expect(told.at(-1)?.error.message).toBe('another wire')
 })
 
 describe('a mismatch of keep', () => {

@@ -142,6 +142,17 @@ test("an abort's reason is passed on untouched, its stack too", async () => {
   expect(reason.stack).toBe(stack)
 })
 
+test('also if it is an error of this library', async () => {
+  const { events } = start()
+  const controller = new AbortController()
+  const wait = events.on('report', 1, { signal: controller.signal })
+  const reason = await caught(events.on('report', 2, 1))
+  const { stack } = reason as Error
+  controller.abort(reason)
+  expect(await caught(wait)).toBe(reason)
+  expect((reason as Error).stack).toBe(stack)
+})
+
 describe('orphans', () => {
   const orphan = (body: string): Promise<{ lines: readonly string[]; code: number; stderr: string }> =>
     runChild(`

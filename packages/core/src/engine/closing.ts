@@ -25,9 +25,14 @@ export class Closing {
     const drained = new Promise<void>((resolve) => {
       this.#drained = resolve
     })
-    engine.waiting.whenNothingPends = this.#drained
+    const { waiting, dispatch } = engine
+    const check = (): void => {
+      if (waiting.count === 0 && dispatch.working === 0) this.#drained()
+    }
+    waiting.whenNothingPends = check
+    dispatch.whenNobodyWorks = check
     this.shorten(drain)
-    if (engine.waiting.count === 0) this.#drained()
+    check()
     this.promise = engine.hold.during(this.#run(drained))
   }
 

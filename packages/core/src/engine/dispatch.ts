@@ -16,6 +16,10 @@ export interface Recipient<P extends Pending> {
 
 /** Brings one message to all it is for. Whatever is wrong with it is reported once per kind and name. */
 export class Dispatch {
+  /** How many listeners have returned a promise that has not settled. */
+  working = 0
+  /** Called when the last of them has settled. */
+  whenNobodyWorks: (() => void) | undefined
   readonly #messages: Messages
   readonly #reports: Reports
 
@@ -43,20 +47,29 @@ export class Dispatch {
         if (!listeners.has(listener)) continue
         this.#messages.checkSize(key, message)
         const args = this.#messages.args(key, message)
-        guard(
+        const work = guard(
           () => listener(key.id, ...args),
           (error) => {
             this.#reports.listenerFailed(key.name, error)
           },
         )
+        if (work !== undefined) void this.#whileWorking(work)
       }
     })
+  }
+
+  async #whileWorking(work: Promise<unknown>): Promise<void> {
+    this.working++
+    await work
+    this.working--
+    if (this.working === 0) this.whenNobodyWorks?.()
   }
 
   /** The emitter does not keep what this side looks for. */
   reportMismatch(name: string): void {
     this.#reports.once(
-      `mismatch ${name}`,
+      'mismatch',
+      name,
       'outputStore',
       () =>
         new UnsupportedError(
@@ -71,7 +84,7 @@ export class Dispatch {
     } catch (error) {
       const known = error instanceof ServerEventsError ? error : new SerializationError(unreadable(key.name))
       dropped(key, known)
-      this.#reports.once(`${known.code} ${key.name}`, 'outputStore', () => known)
+      this.#reports.once(known.code, key.name, 'outputStore', () => known)
     }
   }
 }

@@ -30,12 +30,14 @@ export class Engine implements Receiver {
   readonly messages: Messages
   readonly #options: EngineOptions
   readonly #clock = new Clock()
-  readonly #dispatch: Dispatch
+  readonly dispatch: Dispatch
+  /** No attempt to connect the subscribing side has succeeded yet, and one has failed. */
+  #failing = false
 
   constructor(transport: Transport, options: EngineOptions) {
     this.#options = options
     this.messages = new Messages(options)
-    this.#dispatch = new Dispatch(this.messages, this.reports)
+    this.dispatch = new Dispatch(this.messages, this.reports)
     this.outbox = new Outbox(transport, this.hold, (error) => {
       this.reports.error('inputStore', error)
     })
@@ -43,7 +45,7 @@ export class Engine implements Receiver {
     this.waiting = new Waiting(transport.keeper, options, {
       clock: this.#clock,
       topics: this.topics,
-      dispatch: this.#dispatch,
+      dispatch: this.dispatch,
       outputStore: this.stores.outputStore,
     })
     transport.attach(this)
@@ -92,14 +94,23 @@ export class Engine implements Receiver {
     if (undataed)
       this.reports.error(
         'inputStore',
-        new SerializationError(`the data of a failure of ${quoted(key.name)} is not JSON: it was sent without`),
+        new SerializationError(
+          `the data of a failure of ${quoted(key.name)} cannot travel, as JSON or within maxPayload: it was sent without`,
+        ),
       )
     return this.#send(new Outgoing(key, message, keep))
   }
 
   #send(outgoing: Outgoing): Promise<void> {
-    const mayHold = this.stores.outputStore.state !== 'down'
+    const { state } = this.stores.outputStore
+    const mayHold = state === 'up' || (state === 'never' && !this.#failing)
     return this.outbox.send(outgoing, this.topics.find(outgoing.key.name), mayHold)
+  }
+
+  /** A first connection that fails is as good as a lost one: nothing is held for what may not come for long. */
+  #unreachable(): void {
+    this.#failing = true
+    this.releaseHeld()
   }
 
   releaseHeld(): void {
@@ -115,14 +126,14 @@ export class Engine implements Receiver {
   deliver(key: EventKey, message: Message): void {
     const entry = this.topics.find(key.name)
     if (entry === undefined) return
-    if (message.kept === false && this.#options.keepFor(key.name) > 0) this.#dispatch.reportMismatch(key.name)
+    if (message.kept === false && this.#options.keepFor(key.name) > 0) this.dispatch.reportMismatch(key.name)
     if (channels.receive.hasSubscribers) {
       const listeners = message.kind === 'event' ? entry.listeners.size : 0
       const [waits, streams] = [entry.waits.of(key.id).length, entry.streams.of(key.id).length]
       received(key, message, 'event', { waits, streams, listeners })
     }
     this.waiting.deliver(entry, key, message)
-    if (message.kind === 'event') this.#dispatch.toListeners(key, message, entry.listeners)
+    if (message.kind === 'event') this.dispatch.toListeners(key, message, entry.listeners)
   }
 
   state(store: Store, up: boolean, cause?: Error): void {
@@ -157,8 +168,11 @@ export class Engine implements Receiver {
     const wrapped = fromConnection(error)
     if (isGarbage(wrapped)) {
       dropped({}, wrapped)
-      this.reports.once(`${wrapped.code} ${wrapped.message}`, store, () => wrapped)
-    } else this.#tell(store, wrapped)
+      this.reports.once(wrapped.code, wrapped.message, store, () => wrapped)
+      return
+    }
+    if (store === 'outputStore' && this.stores.outputStore.state === 'never') this.#unreachable()
+    this.#tell(store, wrapped)
   }
 
   #tell(store: Store, error: ServerEventsError): void {

@@ -5,6 +5,7 @@ import { decodeFailure, encodeFailure } from '../failure'
 import type { EngineOptions } from '../options'
 import { quoted } from '../text'
 import type { EventKey, Message } from '../transport'
+import { isThenable } from './reports'
 import type { Schemas } from './schemas'
 
 /** Slack for what other settings of maxPayload, codecs and frames may add on the way. */
@@ -32,13 +33,16 @@ export class Messages {
 
   /** `undataed` when the error's `data` could not travel. */
   failure(key: EventKey, error: unknown, kept: boolean): { message: Message; undataed: boolean } {
-    const { body, undataed } = encodeFailure(error)
+    let { body, undataed } = encodeFailure(error, true)
+    // Better without its data than not at all: somebody waits for it.
+    if (exceeds(body, this.#maxPayload)) ({ body, undataed } = encodeFailure(error, false))
     return { message: this.#message(key, 'failure', body, kept), undataed }
   }
 
   /** Throws PayloadTooLargeError for what no emitter with these settings would have sent. */
-  checkSize({ name }: EventKey, { body }: Message): void {
-    if (exceeds(body, this.#maxPayload * 2 + slack)) {
+  checkSize({ name }: EventKey, { body, headers }: Message): void {
+    const limit = this.#maxPayload * 2 + slack
+    if (exceeds(body, limit) || (headers !== undefined && exceeds(JSON.stringify(headers), limit))) {
       throw new PayloadTooLargeError(`a message of event ${quoted(name)} was dropped: it is too large for maxPayload`)
     }
   }
@@ -86,7 +90,11 @@ export class Messages {
       )
     }
     const headers = this.#headersFor(key)
-    return headers === undefined ? { kind, body, kept } : { kind, body, kept, headers }
+    if (headers === undefined) return { kind, body, kept }
+    if (exceeds(JSON.stringify(headers), this.#maxPayload)) {
+      throw new PayloadTooLargeError(`the headers of event ${quoted(key.name)} are over maxPayload: send less in them`)
+    }
+    return { kind, body, kept, headers }
   }
 
   #headersFor({ name, id }: EventKey): Message['headers'] {
@@ -101,6 +109,7 @@ export class Messages {
     const ok =
       typeof headers === 'object' &&
       headers !== null &&
+      !isThenable(headers) &&
       Object.values(headers).every((value) => typeof value === 'string')
     if (!ok) throw new InvalidArgumentError('option headers must return an object whose values are strings')
     return { ...(headers as Record<string, string>) }

@@ -1,6 +1,6 @@
 import type { Args } from '../contract'
 import type { EventStream } from '../event-stream'
-import { rejectAtCaller } from './rejection'
+import { given, rejectAtCaller } from './rejection'
 
 type Result = IteratorResult<Args, undefined>
 
@@ -108,7 +108,7 @@ export class Reader implements EventStream<Args> {
 /** A stream that was refused when it was asked for. */
 export function refusedReader(error: unknown): Reader {
   const reader = new Reader(() => {})
-  reader.end(() => error, false)
+  reader.end(() => given(error), false)
   return reader
 }
 

@@ -4,6 +4,15 @@ export function noop(): void {
   // handles a promise, or defers by one promise reaction
 }
 
+/** An error that a user gave, an abort's reason for one: it is passed on as it is, its stack too. */
+class Given {
+  constructor(readonly error: unknown) {}
+}
+
+export function given(error: unknown): Given {
+  return new Given(error)
+}
+
 /**
  * Rejects a promise of which only `resolve` was kept, with an error whose stack begins at the line
  * that awaits the promise, and marks the promise as handled (promises derived from it are not).
@@ -20,10 +29,10 @@ export function rejectAtCaller(
   handled = true,
 ): void {
   const throwing = (): never => {
-    const error = makeError()
-    if (error instanceof ServerEventsError) Error.captureStackTrace(error, throwing)
+    const made = makeError()
+    if (made instanceof ServerEventsError) Error.captureStackTrace(made, throwing)
     if (handled) promise.catch(noop)
-    throw error
+    throw made instanceof Given ? made.error : made
   }
   resolve(Promise.resolve().then(noop).then(throwing) as never)
 }

@@ -7,14 +7,14 @@ export type ReadyListener = (store: Store) => unknown
 /** `error` is one of ours, or what a listener given to `listen` threw. */
 export type ErrorListener = (store: Store, error: Error) => unknown
 
-/** What is told only once is remembered up to this number; a peer may make up names for ever. */
+/** What is told only once is remembered up to this number of each kind; a peer may make up names for ever. */
 const rememberedOnce = 1000
 
 /** Tells onready and onerror listeners; a listener that throws or rejects ends up in a process warning. */
 export class Reports {
   readonly #ready = new Set<{ listener: ReadyListener }>()
   readonly #error = new Set<{ listener: ErrorListener }>()
-  readonly #once = new Set<string>()
+  readonly #once = new Map<string, Set<string>>()
   readonly #warned = new Set<string>()
 
   onready(listener: ReadyListener): Unsubscribe {
@@ -52,9 +52,11 @@ export class Reports {
   }
 
   /** Tells an error of which there may be thousands a second: the first of each kind. */
-  once(kind: string, store: Store, error: () => ServerEventsError): void {
-    if (this.#once.has(kind) || this.#once.size >= rememberedOnce) return
-    this.#once.add(kind)
+  once(kind: string, what: string, store: Store, error: () => ServerEventsError): void {
+    const told = this.#once.get(kind) ?? new Set()
+    this.#once.set(kind, told)
+    if (told.has(what) || told.size >= rememberedOnce) return
+    told.add(what)
     this.error(store, error())
   }
 }
@@ -67,14 +69,18 @@ function register<L>(listeners: Set<{ listener: L }>, listener: L): Unsubscribe 
   }
 }
 
-/** Calls what a user gave us; whatever it throws or rejects with goes to `failed`, not to the process. */
-export function guard(callback: () => unknown, failed: (error: unknown) => void): void {
+/**
+ * Calls what a user gave us; whatever it throws or rejects with goes to `failed`, not to the process.
+ * Returns a promise, which never rejects, while it is still at work.
+ */
+export function guard(callback: () => unknown, failed: (error: unknown) => void): Promise<unknown> | undefined {
   try {
     const result = callback()
-    if (isThenable(result)) void Promise.resolve(result).then(undefined, failed)
+    if (isThenable(result)) return Promise.resolve(result).then(undefined, failed)
   } catch (error) {
     failed(error)
   }
+  return undefined
 }
 
 export function isThenable(value: unknown): value is PromiseLike<unknown> {
@@ -82,7 +88,7 @@ export function isThenable(value: unknown): value is PromiseLike<unknown> {
 }
 
 function call(kind: 'onready' | 'onerror', callback: () => unknown): void {
-  guard(callback, (error) => {
+  void guard(callback, (error) => {
     warn(`a listener of ${kind} failed: ${describe(error)}`, 'ERR_LISTENER')
   })
 }

@@ -13,7 +13,7 @@ import type { Name } from './names'
 import { ANSWERED, ASKED, LOOKED_LAST, RECALLS, SETTLED, SUBSCRIBED, type Pending } from './pending'
 import { Recall, type RecallHost, type Way } from './recall'
 import { refusedReader, type Reader } from './reader'
-import { handledRejection } from './rejection'
+import { given, handledRejection } from './rejection'
 import { newCounts, type Outcome, type StreamOutcome } from './stats'
 import type { StoreHealth } from './stores'
 import { Stream } from './stream'
@@ -41,7 +41,7 @@ export class Waiting {
   readonly #deadlines: Deadlines
   readonly #now = (): number => this.#around.clock.now()
   readonly #aborts = new Aborts((item, reason) => {
-    this.#reject(item, 'aborted', () => reason)
+    this.#reject(item, 'aborted', () => given(reason))
   })
   readonly #waitsBy = {
     event: this.#waitsSettledBy('event'),
@@ -202,7 +202,7 @@ export class Waiting {
     try {
       if (stream.isLast(args) && this.#end(stream, 'until')) reader.end(undefined, false)
     } catch (error) {
-      this.#reject(stream, 'threw', () => error)
+      this.#reject(stream, 'threw', () => given(error))
     }
   }
 
