@@ -67,7 +67,7 @@ module.exports = {
       name: 'src-without-tests',
       comment: 'What is published must not need what is not.',
       severity: 'error',
-      from: { path: '/src/', pathNot: '^(testing|examples)/' },
+      from: { path: '/src/', pathNot: '^(testing|examples|benchmarks)/' },
       to: { path: '(^|/)(test|typetests)/|^testing/|^examples/' },
     },
     {
