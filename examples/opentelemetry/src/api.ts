@@ -1,0 +1,55 @@
+import { once } from 'node:events'
+import { createServer } from 'node:http'
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { SpanKind } from '@opentelemetry/api'
+import { RemoteError, TimeoutError } from 'server-events'
+import { connect } from './contract'
+import { instrument } from './instrumentation'
+import { startTelemetry } from './telemetry'
+
+async function main(): Promise<void> {
+  const { tracer, meter, report } = startTelemetry('api')
+  const { headers } = instrument(tracer, meter)
+  const events = connect({ headers, listen: ['report'], timeout: 300 })
+  // What no channel tells, but stats() does.
+  meter
+    .createObservableGauge('server_events.waits.pending', { unit: '{wait}' })
+    .addCallback((result) => result.observe(events.stats().pending))
+  await events.init()
+
+  /** POST /reports/<id>?pages=<number> */
+  async function make(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const { pathname, searchParams } = new URL(request.url ?? '', 'http://api')
+    const id = pathname.split('/').at(-1) ?? ''
+    try {
+      const wait = events.on('report', id)
+      await events.emit('order', id, Number(searchParams.get('pages')))
+      const [url] = await wait
+      response.end(url)
+    } catch (error) {
+      response.statusCode = error instanceof RemoteError ? 502 : error instanceof TimeoutError ? 504 : 503
+      response.end((error as Error).message)
+    }
+  }
+
+  const server = createServer((request, response) => {
+    // By hand; @opentelemetry/instrumentation-http does this for you.
+    tracer.startActiveSpan('POST /reports/:id', { kind: SpanKind.SERVER }, (span) => {
+      void make(request, response).finally(() => span.end())
+    })
+  }).listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  console.log(`listening on http://127.0.0.1:${(server.address() as AddressInfo).port}`)
+
+  process.once('SIGTERM', () => {
+    server.close()
+    server.closeAllConnections()
+    void events
+      .close()
+      .then(report)
+      .then((all) => console.log(JSON.stringify(all)))
+  })
+}
+
+void main()
