@@ -105,10 +105,11 @@ describe.each(Object.keys(failures))('the stack of a %s', (name) => {
   test.each(Object.keys(ways))('names the line that awaits it (%s)', async (way) => {
     const started = start({ keeper: true })
     const { error, line } = await ways[way]!(() => failures[name]!(started))
-    // The first frame, or the one behind that of Promise.all. With source maps jest leaves out the word async.
+    // The first frame, or the one behind those of Node's timers and of Promise.all. With source maps jest leaves out
+    // the word async.
     const [first, ...frames] = (error.stack as string).split('\n')
     expect(first).toMatch(new RegExp(`^${name}: `))
-    const own = frames.filter((frame) => !frame.includes('Promise.all (index 1)'))
+    const own = frames.filter((frame) => !/Promise\.all \(index 1\)|node:internal/.test(frame))
     expect(own[0]).toMatch(new RegExp(`at (async )?awaitingFunction .*stacks\\.test\\.ts:${line}\\b`))
   })
 })
