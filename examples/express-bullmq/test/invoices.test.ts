@@ -175,7 +175,7 @@ test('when the caller hangs up nobody waits any more, and the invoice is made al
   call.end(JSON.stringify({ lines, slow: 601 }))
   const id = await idOfActive(601)
   call.destroy()
-  await api.line(`${id}: the caller left`, 500)
+  await api.line(`${id}: the caller left`)
   await eventually(async () => (await get(id)).status === 200)
 })
 

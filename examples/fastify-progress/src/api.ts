@@ -5,7 +5,7 @@ import { Readable } from 'node:stream'
 import fastify from 'fastify'
 import { RemoteError, TimeoutError } from 'server-events'
 import { connect } from './contract'
-import type { Job } from './contract'
+import type { Job, Progress } from './contract'
 
 /** How long a job may be silent before it is taken for lost, in ms. Below what proxies allow an idle response. */
 const patience = Number(process.env['PATIENCE'] ?? 3_000)
@@ -50,7 +50,7 @@ async function* messages(id: string, signal: AbortSignal): AsyncGenerator<string
   // At once, so that the browser knows that it is connected, and comes back soon if it is not any more.
   yield 'retry: 500\n\n'
   try {
-    const until = ({ done, total }: { done: number; total: number }): boolean => done === total
+    const until = ({ done, total }: Progress): boolean => done === total
     for await (const [progress] of events.stream('progress', id, { until, signal })) {
       yield message('progress', progress)
     }

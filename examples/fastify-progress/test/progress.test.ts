@@ -94,7 +94,7 @@ test('who goes away is not read for any more', async () => {
   await watch('nobody', leave.signal)
   await eventually(async () => (await pending()) === 1, { timeout: 500 })
   leave.abort()
-  await eventually(async () => (await pending()) === 0, { timeout: 500 })
+  await eventually(async () => (await pending()) === 0, { timeout: 900 })
 })
 
 test('a server that stops ends the response without an end, and the next one goes on', async () => {
