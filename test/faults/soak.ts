@@ -10,10 +10,12 @@ import { parseArgs } from 'node:util'
 import { crashed, faults, type Fault, type Scene } from './support/faults'
 import { Flow } from './support/flow'
 import { Heap } from './support/heap'
-import { brisk, briskBackstop } from './support/options'
 import { onStage, type Stage } from './support/stage'
 
 const keep = 60_000
+/** Shorter than by default, so that more happens in a minute; long enough for a machine that is busy. */
+const transport = { heartbeat: 1_000, publishTimeout: 2_000, subscribeTimeout: 2_000, connectTimeout: 5_000 }
+const backstop = 5_000
 /** Waits last longer than any fault, so one that times out was lost, or its emit never went through. */
 const patience = 50_000
 const life = 10_000
@@ -49,7 +51,7 @@ async function strikeAtRandom(scene: Scene, next: () => number, signal: AbortSig
   while (!signal.aborted) {
     const fault = faults[Math.floor(next() * faults.length)] as Fault
     tell(fault.name)
-    await fault.strike({ ...scene, silence: 1_000 + next() * 3_000 })
+    await fault.strike({ ...scene, silence: 2_000 + next() * 4_000 })
     const { stage } = scene
     stage.meddle = undefined
     stage.outlet.filter = undefined
@@ -60,9 +62,9 @@ async function strikeAtRandom(scene: Scene, next: () => number, signal: AbortSig
 async function soak(stage: Stage): Promise<boolean> {
   const unhandled: unknown[] = []
   process.on('unhandledRejection', (reason) => unhandled.push(reason))
-  const options = { keep, backstop: briskBackstop * 5 }
-  const waiting = stage.connect('inlet', { ...options, listen: ['job'] }, brisk)
-  const emitters = [stage.connect('outlet', options, brisk), stage.connect('server', options, brisk)] as const
+  const options = { keep, backstop }
+  const waiting = stage.connect('inlet', { ...options, listen: ['job'] }, transport)
+  const emitters = [stage.connect('outlet', options, transport), stage.connect('server', options, transport)] as const
   await Promise.all([waiting, ...emitters].map((events) => events.init()))
   const scene: Scene = { stage, waiting, emitters, silence: 0 }
   const next = random()

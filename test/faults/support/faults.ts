@@ -36,10 +36,19 @@ async function seen({ unseen }: Scene, events: ServerEvents, side: Side, hit: ()
     await delay(unseen)
     return
   }
-  await eventually(() => events.stats()[side].connected, { timeout: 30_000 })
+  const expect = (what: string, probe: () => boolean): Promise<boolean> =>
+    eventually(
+      () => {
+        if (probe()) return true
+        const { lastError } = events.stats()[side]
+        throw new Error(`${side} ${what} within 30 s; its last error: ${lastError?.message ?? 'none'}`)
+      },
+      { timeout: 30_000 },
+    )
+  await expect('did not connect', () => events.stats()[side].connected)
   const { interruptions } = events.stats()[side]
   await hit()
-  await eventually(() => events.stats()[side].interruptions > interruptions, { timeout: 30_000 })
+  await expect('did not see the fault', () => events.stats()[side].interruptions > interruptions)
 }
 
 /** Hits again and again, at last one that is seen: a hit between two connections is none. */
@@ -84,8 +93,8 @@ export const deafSubscriber: Fault = {
   lasts: 'silence',
   strike: async (scene) => {
     const { stage, waiting } = scene
-    const dead = new Set(stage.subscribing)
     await seen(scene, waiting, 'outputStore', () => {
+      const dead = new Set(stage.subscribing)
       stage.meddle = (_, chunk, connection) => (dead.has(connection) ? undefined : chunk)
     })
   },
@@ -155,9 +164,9 @@ export const unanswered: Fault = {
   lasts: 1_000,
   strike: async (scene) => {
     const { outlet } = scene.stage
-    // For ever on these connections: TCP loses nothing in the middle.
-    const mute = outlet.accepted
     await seen(scene, scene.emitters[0], 'inputStore', () => {
+      // For ever on these connections: TCP loses nothing in the middle.
+      const mute = outlet.accepted
       outlet.filter = (direction, chunk, connection) => (direction === 'down' && connection <= mute ? undefined : chunk)
     })
   },
@@ -210,8 +219,8 @@ export const full: Fault = {
   strike: async (scene) => {
     const { admin } = scene.stage
     const [, before] = (await admin.config('GET', 'maxclients')) as [string, string]
-    await admin.config('SET', 'maxclients', '1')
     await seen(scene, scene.waiting, 'outputStore', async () => {
+      await admin.config('SET', 'maxclients', '1')
       await admin.client('KILL', 'TYPE', 'normal')
       await admin.client('KILL', 'TYPE', 'pubsub')
     })

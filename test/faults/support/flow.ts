@@ -72,7 +72,8 @@ export class Flow {
       else if (job.acceptedAt !== undefined && job.acceptedAt < lastLook) this.lost++
       else this.timedOut++
     }
-    if (this.#open) this.#start()
+    // A closed instance rejects at once: it would never end.
+    if (this.#open && this.#stop?.aborted !== true) this.#start()
   }
 
   async #deliver(job: Job): Promise<void> {
