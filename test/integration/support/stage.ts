@@ -1,6 +1,7 @@
 import { MemoryHub, MemoryTransport } from '@server-events/memory'
+import { NatsTransport } from '@server-events/nats'
 import { RedisTransport, type RedisTransportOptions } from '@server-events/redis'
-import { startRedis, type RedisServer } from '@server-events/testing'
+import { startNats, startRedis, type NatsServer, type RedisServer } from '@server-events/testing'
 import { ServerEvents, type ServerEventsOptions, type Transport } from 'server-events'
 
 type Untyped = ServerEventsOptions<Record<string, unknown[]>>
@@ -49,7 +50,7 @@ export function useRedis(...args: string[]): {
   }
 }
 
-/** Runs the same tests on MemoryTransport and on a real Redis. */
+/** Runs the same tests on MemoryTransport, on a real Redis and on a real NATS. */
 export function onEveryTransport(define: (stage: Stage) => void): void {
   describe('on MemoryTransport', () => {
     let hub = new MemoryHub()
@@ -62,5 +63,17 @@ export function onEveryTransport(define: (stage: Stage) => void): void {
   describe('on RedisTransport', () => {
     const redis = useRedis()
     define({ label: 'redis', connect: (options) => redis.connect(options) })
+  })
+  describe('on NatsTransport', () => {
+    let server: NatsServer | undefined
+    beforeAll(async () => {
+      server = await startNats()
+    })
+    afterEach(closeAll)
+    afterAll(() => server?.stop())
+    define({
+      label: 'nats',
+      connect: (options) => track(new NatsTransport({ servers: `127.0.0.1:${server?.port}` }), options),
+    })
   })
 }
