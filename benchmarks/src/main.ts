@@ -7,6 +7,7 @@ import { writeFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
 import { startNats, startRedis } from '@server-events/testing'
 import { casesOf, type Case } from './cases'
+import { diagnosticsCost } from './diagnostics'
 import { compare, summarise, type Comparison, type Result } from './compare'
 import type { Measured } from './pair'
 
@@ -55,6 +56,7 @@ async function main(): Promise<void> {
       console.log(row(one, result))
       results.push({ title: one.title, load: one.load, ...result })
     }
+    if (values.only === '') console.log(await diagnosticsCost(values.quick ? 0.001 : 1))
     if (values.json !== undefined) writeFileSync(values.json, `${JSON.stringify(results, null, 2)}\n`)
   } finally {
     await nats.stop()
