@@ -2,7 +2,7 @@ import { defineConfig } from 'eslint/config'
 import tseslint from 'typescript-eslint'
 
 export default defineConfig(
-  { ignores: ['**/dist/', '**/coverage/', 'test/consumer/*.mjs', 'packages/conformance/test/runners/'] },
+  { ignores: ['**/dist/', '**/coverage/', 'docs/api/', 'test/consumer/*.mjs', 'packages/conformance/test/runners/'] },
   { linterOptions: { reportUnusedDisableDirectives: 'error', reportUnusedInlineConfigs: 'error' } },
 
   {

@@ -28,6 +28,7 @@ export interface ConformanceHub {
   close(): void | Promise<void>
 }
 
+/** What `transportConformance` needs to know of the transport and of the test runner. */
 export interface ConformanceOptions {
   readonly test: Register
   /**

@@ -8,6 +8,7 @@ import { quoted } from './text'
 
 const brand: unique symbol = Symbol.for('server-events.error') as never
 
+/** What every error of ours takes beside its message. */
 export interface ErrorOptions {
   /** An error without secrets or payloads; never the client library's own. */
   readonly cause?: Error
@@ -87,22 +88,33 @@ function timeoutMessage({ event, id, timeout, subscribed, disconnected, recalled
   )
 }
 
+/** What travels of an error that a producer gave to `fail`. */
 export interface RemoteFailure {
+  /** The name of the event that failed. */
   readonly event: string
+  /** Its id, as text. */
   readonly id: string
+  /** The `name` of the producer's error. */
   readonly remoteName: string
   readonly message: string
+  /** Its `code`, if it had one. */
   readonly remoteCode?: string | number | undefined
+  /** Its `data`, if it had any that JSON can carry. */
   readonly data?: unknown
 }
 
 /** The producer called `fail`: its error's name, message, code and data, without stack or cause. */
 export class RemoteError extends ServerEventsError {
   static readonly code = 'ERR_REMOTE'
+  /** The name of the event that failed. */
   readonly event: string
+  /** Its id, as text. */
   readonly id: string
+  /** The `name` of the producer's error; `name` is this class. */
   readonly remoteName: string
+  /** The `code` of the producer's error; `code` is this class's. */
   readonly remoteCode: string | number | undefined
+  /** The `data` of the producer's error. Not validated. */
   readonly data: unknown
 
   constructor(failure: RemoteFailure) {
@@ -126,6 +138,7 @@ export class ClosedError extends ServerEventsError {
 /** The server could not be reached; nothing was sent and nothing will be. */
 export class ConnectionError extends ServerEventsError {
   static readonly code = 'ERR_CONNECTION'
+  /** It never left, and will not take effect later. */
   readonly sent = false
   constructor(message: string, options?: ErrorOptions) {
     super(ConnectionError.code, message, options)

@@ -15,6 +15,7 @@ export interface EventStream<T> extends AsyncIterableIterator<T> {
   next(): Promise<IteratorResult<T, undefined>>
   /** Ends the stream, drops what is unread and unsubscribes; `break` in `for await` calls it. Never rejects. */
   return(): Promise<IteratorResult<T, undefined>>
+  /** The stream itself: it can be read once. */
   [Symbol.asyncIterator](): EventStream<T>
   /** As `return`. */
   [Symbol.asyncDispose](): Promise<void>

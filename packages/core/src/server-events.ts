@@ -30,6 +30,7 @@ import type { EventKey, Store, Transport } from './transport'
 export interface Listening {
   /** From here on the listener is not called. Resolves at once; never rejects. */
   close(): Promise<void>
+  /** As `close`, at the end of an `await using` block. */
   [Symbol.asyncDispose](): Promise<void>
 }
 
@@ -225,6 +226,7 @@ export class ServerEvents<C extends Contract<C> = Record<string, any[]>> {
     }
   }
 
+  /** As `close` without a drain, at the end of an `await using` block. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.close()
   }

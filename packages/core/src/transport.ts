@@ -36,6 +36,7 @@ export interface Message {
   readonly kept?: boolean
 }
 
+/** What carries events between processes. One instance serves one `ServerEvents`, which closes it. */
 export interface Transport {
   /**
    * What one subscription covers. With `'name'` the engine subscribes once per name and lets an

@@ -29,6 +29,7 @@ export class MemoryHub {
     return this.#latency
   }
 
+  /** In ms, for everything from now on. */
   set latency(ms: number) {
     if (!Number.isInteger(ms) || ms < 0 || ms > longestTimer) {
       throw new InvalidArgumentError(`latency must be an integer of ms from 0 to ${longestTimer}, not ${String(ms)}`)

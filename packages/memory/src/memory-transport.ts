@@ -5,6 +5,7 @@ import { MemoryHub } from './hub'
 import { copyOf } from './messages'
 import { Subscriber } from './subscriber'
 
+/** Options of `new MemoryTransport(options)`. Unknown ones are refused. */
 export interface MemoryTransportOptions {
   /** Whom it hears: by default every transport of this process that names no hub either. */
   readonly hub?: MemoryHub

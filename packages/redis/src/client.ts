@@ -8,7 +8,9 @@ export type RedisRole = 'publish' | 'subscribe'
  * never by `instanceof`, so that any copy of the library will do.
  */
 export interface RedisClient {
+  /** Makes a client with the same options. */
   duplicate(...args: never[]): unknown
+  /** Subscribes to channels by pattern. */
   psubscribe(...args: never[]): unknown
 }
 

@@ -2,7 +2,9 @@ import { ServerEventsError } from '../errors'
 import { quoted } from '../text'
 import type { Store } from '../transport'
 
+/** Removes the listener; a second call does nothing. */
 export type Unsubscribe = () => void
+/** Called with the side that is up. What it throws becomes a process warning. */
 export type ReadyListener = (store: Store) => unknown
 /** `error` is one of ours, or what a listener given to `listen` threw. */
 export type ErrorListener = (store: Store, error: Error) => unknown

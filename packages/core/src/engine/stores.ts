@@ -1,10 +1,12 @@
 import type { ServerEventsError } from '../errors'
 
+/** How one side of the connection is doing. */
 export interface StoreStats {
   /** Whether this side's connection stands now. */
   readonly connected: boolean
   /** How often it was lost. */
   readonly interruptions: number
+  /** Why it was lost or could not be opened, the last time; absent if never. */
   readonly lastError?: ServerEventsError
 }
 
