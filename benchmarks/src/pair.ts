@@ -8,6 +8,20 @@ import type { PeerSpec } from './peers'
 
 const ioredis6 = join(__dirname, '../../test/integration/support/ioredis-major.cjs')
 
+/** The next message of a child, which may have died instead. */
+function answer<T>(child: ChildProcess): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const ended = (code: number | null): void => {
+      reject(new Error(`a process of the measurement ended with ${String(code)}`))
+    }
+    child.once('exit', ended)
+    child.once('message', (message) => {
+      child.off('exit', ended)
+      resolve(message as T)
+    })
+  })
+}
+
 /** What one round of one peer took. CPU times are of both processes, in ms. */
 export interface Measured {
   readonly waitsPerSecond: number
@@ -41,7 +55,7 @@ export class Pair {
   async round(round: Round): Promise<Measured> {
     const before = await this.#emitterCpu()
     this.#waiter.send(round)
-    const [result] = (await once(this.#waiter, 'message')) as [RoundResult]
+    const result = await answer<RoundResult>(this.#waiter)
     const emitterCpu = ((await this.#emitterCpu()) - before) / round.waits
     const waiterCpu = result.cpu / round.waits
     const at = (share: number): number => result.latencies[Math.floor(result.latencies.length * share)] ?? NaN
@@ -71,14 +85,13 @@ export class Pair {
   async #ready(spec: PeerSpec): Promise<void> {
     const socket = join(this.#directory, 'ask')
     this.#waiter.send({ spec, side: 'waiter', socket })
-    await once(this.#waiter, 'message')
+    await answer(this.#waiter)
     this.#emitter.send({ spec, side: 'emitter', socket })
-    await once(this.#waiter, 'message')
+    await answer(this.#waiter)
   }
 
   async #emitterCpu(): Promise<number> {
     this.#emitter.send('cpu')
-    const [cpu] = (await once(this.#emitter, 'message')) as [number]
-    return cpu
+    return answer<number>(this.#emitter)
   }
 }
