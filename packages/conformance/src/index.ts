@@ -1,2 +1,8 @@
+/**
+ * What a transport must do, as tests that run against it.
+ *
+ * @module @server-events/conformance
+ */
+
 export { transportConformance } from './transport-conformance'
 export type { ConformanceHub, ConformanceOptions, Register } from './options'

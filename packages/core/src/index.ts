@@ -1,3 +1,9 @@
+/**
+ * `ServerEvents`, its errors and options, and the interface of a transport.
+ *
+ * @module server-events
+ */
+
 export type { Codec } from './codec'
 export type { Args, Contract, EventId, Received, Schemas, Sent } from './contract'
 export {

@@ -1,3 +1,9 @@
+/**
+ * The transport over Redis pub/sub.
+ *
+ * @module @server-events/redis
+ */
+
 export type { RedisClient, RedisRole } from './client'
 export type { RedisTransportOptions } from './options'
 export { RedisTransport } from './redis-transport'
