@@ -109,6 +109,8 @@ export const mutePublisher: Fault = {
     await seen(scene, emitters[0], 'inputStore', () => stage.outlet.blackhole())
     await delay(silence / 4)
     stage.outlet.heal()
+    // What it would write again, it writes now.
+    await eventually(() => emitters[0].stats().inputStore.connected, { timeout: 30_000 })
   },
 }
 

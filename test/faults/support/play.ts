@@ -89,7 +89,7 @@ export function playPlain(fault: Fault, setting: Setting = {}): Promise<Account 
       waiting.stats().outputStore.connected && emitters.every((events) => events.stats().inputStore.connected)
     let after: Pair[] = []
     const uncounted = new Set<Pair>(during)
-    // A machine that is busy may make a heartbeat of 300 ms see ghosts: what they cost is not what is asked here.
+    // A machine that is busy may make a heartbeat of 500 ms see ghosts: what they cost is not what is asked here.
     for (let round = 1; round <= 5; round++) {
       await eventually(ready, { timeout: 20_000 })
       const { interruptions } = waiting.stats().outputStore
