@@ -22,5 +22,5 @@ module.exports = {
     '^@server-events/testing$': '<rootDir>/testing/src/index.ts',
     ...ioredis,
   },
-  testTimeout: 30_000,
+  testTimeout: 60_000,
 }
