@@ -81,6 +81,18 @@ test('the duration of a wait that began before anybody listened is known to the 
   expect(heard[0]![1].duration).toBeGreaterThan(26)
 })
 
+test('a duration is no whole number of ms', async () => {
+  const { events, transport } = start()
+  await events.listen('report')
+  const heard = hear('server-events:wait:settle')
+  for (let n = 0; n < 20; n++) {
+    const wait = events.on('report', 1)
+    transport.deliver(key, [])
+    await wait
+  }
+  for (const [, { duration }] of heard) expect(duration).toBeGreaterThan(0)
+})
+
 test('a timeout: with the numbers of its TimeoutError, and as a way to settle', async () => {
   const heard = hear('server-events:wait:timeout', 'server-events:wait:settle')
   const { events } = start()

@@ -201,6 +201,7 @@ describe('the message of a ValidationError', () => {
     ['a boolean', true, 'was true', 'was …'],
     ['what lies deeper', { a: [new Map([['k', new Set(['deep'])]])] }, 'holds deep', 'holds …'],
     ['a short text', 'a', 'expected a number, received "a"', 'expected … number, received "…"'],
+    ['a text within another', ['abc', 'abc def'], 'was abc def', 'was …'],
     ['a date', new Date(0), 'was 1970-01-01T00:00:00.000Z', 'was …'],
     ['a date that is none', new Date(NaN), 'was Invalid Date', 'was …'],
     ['very many values', Array.from({ length: 2000 }, (_, n) => `v${n}`), 'was v1', 'not valid'],

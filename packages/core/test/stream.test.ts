@@ -382,8 +382,10 @@ describe('a stream of a kept name', () => {
     await stream.ready
     await settle()
     expect(transport.recalls.count).toBe(0)
+    const other = events.stream('report', 1)
+    expect(await other.next()).toEqual(item('kept'))
     transport.deliver(key(1), ['live'])
-    expect(await stream.next()).toEqual(item('live'))
+    expect([await stream.next(), await other.next()]).toEqual([item('live'), item('live')])
   })
 
   test.each([
@@ -395,7 +397,7 @@ describe('a stream of a kept name', () => {
     const stream = events.stream('report', 1, { timeout: 60_000 })
     await settle()
     transport.receiver.deliver(key(1), message)
-    transport.keep(key(1), { ...message })
+    transport.keep(key(1), { ...message, body: typeof message.body === 'string' ? message.body : message.body.slice() })
     transport.down('outputStore')
     transport.up('outputStore')
     await pass(250)
@@ -477,6 +479,49 @@ describe('a stream of a kept name', () => {
     await pass(1)
     expect(timeout.value).toMatchObject({ code: 'ERR_TIMEOUT' })
   })
+})
+
+test('the numbers of a timeout are those since the last event', async () => {
+  jest.useFakeTimers()
+  const { events, transport } = start({ keeper: true }, { keep: 60_000 })
+  const stream = events.stream('report', 1, { timeout: 50 })
+  await settle()
+  transport.deliver(key(1), [])
+  await stream.next()
+  const end = watch(stream.next())
+  await pass(50)
+  expect(end.value).toMatchObject({ code: 'ERR_TIMEOUT', subscribed: true, recalled: 'never' })
+})
+
+test('a stream that is read for long holds nothing of what it was', async () => {
+  const { code, lines, stderr } = await runChild(
+    `
+    async function main() {
+      const transport = new ScriptedTransport()
+      const events = new ServerEvents(transport)
+      const stream = events.stream('report', 1)
+      await stream.ready
+      const message = { kind: 'event', body: '[]' }
+      transport.receiver.deliver({ name: 'report', id: '1' }, message)
+      const read = async (count) => {
+        // One is always unread, so that the buffer is never empty.
+        for (let n = 0; n < count; n++) {
+          transport.receiver.deliver({ name: 'report', id: '1' }, message)
+          await stream.next()
+        }
+        gc()
+        return process.memoryUsage().heapUsed
+      }
+      await read(10_000)
+      const before = await read(10_000)
+      say((await read(500_000)) - before < 1e6 ? 'back' : 'grown')
+      await events.close()
+    }
+    main()
+  `,
+    { execArgv: ['--expose-gc'] },
+  )
+  expect({ code, lines, stderr }).toEqual({ code: 0, lines: ['back'], stderr: '' })
 })
 
 test('nobody has to read: no end of a stream is an unhandled rejection', async () => {

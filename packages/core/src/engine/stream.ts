@@ -75,7 +75,7 @@ export class Stream extends Pending {
   /** `asked` numbers the last call to the store that this event is known to be as new as. */
   saw({ body }: Message, asked: number): void {
     this.#last = body
-    this.#outdated = Math.max(this.#outdated, asked)
+    this.#outdated = asked
   }
 
   /** Whether what the call `asked` brought is news: neither the latest event again nor one before it. */
