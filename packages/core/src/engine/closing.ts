@@ -1,5 +1,6 @@
 import { UncertainError } from '../errors'
 import type { Transport } from '../transport'
+import { longestDelay } from './clock'
 import type { Engine } from './engine'
 import { fromConnection } from './from-transport'
 
@@ -43,7 +44,7 @@ export class Closing {
     clearTimeout(this.#timer)
     const left = drain - (performance.now() - this.#started)
     if (left <= 0) this.#drained()
-    else this.#timer = setTimeout(this.#drained, Math.min(left, 2 ** 31 - 1))
+    else this.#timer = setTimeout(this.#drained, Math.min(left, longestDelay))
   }
 
   async #run(drained: Promise<void>): Promise<void> {

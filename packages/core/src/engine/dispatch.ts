@@ -41,11 +41,12 @@ export class Dispatch {
   }
 
   toListeners(key: EventKey, message: Message, listeners: ReadonlySet<Listener>): void {
+    if (listeners.size === 0) return
     this.#reading(key, () => {
+      this.#messages.checkSize(key, message)
       for (const listener of [...listeners]) {
         // One before it may have ended this one's listening.
         if (!listeners.has(listener)) continue
-        this.#messages.checkSize(key, message)
         const args = this.#messages.args(key, message)
         const work = guard(
           () => listener(key.id, ...args),
