@@ -22,6 +22,8 @@ export interface Client {
   set(key: string, value: string, unit: 'PX', ms: number): Promise<unknown>
   get(key: string): Promise<string | null>
   del(key: string): Promise<unknown>
+  subscribe(...channels: string[]): Promise<unknown>
+  unsubscribe(...channels: string[]): Promise<unknown>
   psubscribe(...patterns: string[]): Promise<unknown>
   punsubscribe(...patterns: string[]): Promise<unknown>
   ping(): Promise<unknown>

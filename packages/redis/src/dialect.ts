@@ -1,9 +1,11 @@
 import { UnsupportedError } from 'server-events'
-import type { EventKey, Message, Receiver } from 'server-events'
+import type { EventKey, Message, Receiver, Topic } from 'server-events'
 import { quoted } from './errors'
 import type { Settings } from './options'
-import { channelOf, escapeGlob, lineOf, readFrame } from './wire'
-import { channelOf1x, payloadOf1x, read1x } from './wire-1.x'
+import { byBothPatterns, ById, byName, byPattern, channelOfId } from './routes'
+import type { Route } from './routes'
+import { channelOf, joinLines, lineOf } from './wire'
+import { channelOf1x, payloadOf1x } from './wire-1.x'
 
 /** A message as it will be written. */
 export interface Encoded {
@@ -13,22 +15,15 @@ export interface Encoded {
   readonly alone: boolean
 }
 
-/** A subscription of one event name. */
-export interface Route {
-  readonly pattern: string
-  /** Reads what came on the pattern; never throws. */
-  read(channel: string, payload: string): void
-}
-
-/** Which wires are spoken, and which are heard. */
+/** Which wires are spoken, and which are heard; and on which channels. */
 export interface Dialect {
   /** @throws UnsupportedError */
   encode(key: EventKey, message: Message): Encoded
   /** @throws UnsupportedError */
-  routes(name: string, receiver: Receiver): Route[]
+  route(topic: Topic, receiver: Receiver): Route
 }
 
-export function dialectOf({ prefix, wire }: Pick<Settings, 'prefix' | 'wire'>): Dialect {
+export function dialectOf({ prefix, channels, wire }: Pick<Settings, 'prefix' | 'channels' | 'wire'>): Dialect {
   /** 'foo' in wire 2 and 'se:foo' in 1.x would share channels and patterns. */
   const check = (name: string): void => {
     if (wire !== '2' && name.startsWith(prefix))
@@ -42,25 +37,17 @@ export function dialectOf({ prefix, wire }: Pick<Settings, 'prefix' | 'wire'>): 
       // 1.x has no failures: they travel in wire 2, which its peers do not hear.
       if (wire === '1.x' && message.kind === 'event')
         return { channel: channelOf1x(key), text: payloadOf1x(key, message), alone: true }
+      if (channels === 'id')
+        return { channel: channelOfId(prefix, key), text: joinLines([lineOf(key, message)]), alone: true }
       return { channel: channelOf(prefix, key.name), text: lineOf(key, message), alone: false }
     },
 
-    routes(name, receiver) {
+    route({ name, id }, receiver) {
       check(name)
-      const channel = channelOf(prefix, name)
-      const current: Route = {
-        pattern: `${escapeGlob(channel)}*`,
-        read: (at, payload) => {
-          // Where 1.x is heard: a name that is the start of our prefix, with an id that is the rest.
-          if (wire === '2' || !payload.startsWith('[')) readFrame(name, at.slice(channel.length), payload, receiver)
-        },
-      }
-      if (wire === '2') return [current]
-      const former: Route = {
-        pattern: `${escapeGlob(`${name}:`)}*`,
-        read: (at, payload) => read1x(name, at, payload, receiver),
-      }
-      return [current, former]
+      if (wire !== '2') return byBothPatterns(prefix, name, receiver)
+      if (channels === 'name') return byName(prefix, name, receiver)
+      if (channels === 'id' && id !== undefined) return new ById(prefix, { name, id }, receiver)
+      return byPattern(prefix, name, receiver)
     },
   }
 }

@@ -9,10 +9,21 @@ export interface RedisTransportOptions {
    */
   readonly prefix?: string | undefined
   /**
-   * How waits subscribe. `'pattern'`, the default: PSUBSCRIBE, one pattern per event name. An ACL
-   * must then list the pattern as it is written (`&se:report:*`).
+   * How waits subscribe, and where events are emitted. Whichever it is, what one process needs
+   * depends on the others: `'pattern'` hears all of them, `'name'` hears `'pattern'` and `'name'`,
+   * waits of `'id'` hear `'id'` only.
+   *
+   * - `'pattern'`, the default: PSUBSCRIBE, one pattern per event name. The server compares each
+   *   PUBLISH with every pattern, and an ACL must list the pattern as it is written (`&se:report:*`).
+   * - `'name'`: SUBSCRIBE, one channel per event name. As cheap with thousands of names, and `&se:*`
+   *   is enough for an ACL.
+   * - `'id'`: SUBSCRIBE, one channel per name and id, so that only a server that waits hears the
+   *   event. Every wait costs a subscription of its own, each event is a PUBLISH of its own, and a
+   *   name that is listened to is a pattern.
+   *
+   * With wire `'1.x'` or `'both'` only `'pattern'`.
    */
-  readonly channels?: 'pattern' | undefined
+  readonly channels?: 'pattern' | 'name' | 'id' | undefined
   /**
    * Whether events of one name that are emitted in one tick leave as one PUBLISH; true by default.
    * With false every event is a PUBLISH of its own.
@@ -74,7 +85,7 @@ const oneOf =
 const checks: { readonly [K in keyof Settings]: Check } = {
   prefix: (value) =>
     typeof value === 'string' && value.isWellFormed() ? undefined : 'a string of well-formed Unicode',
-  channels: oneOf('pattern'),
+  channels: oneOf('pattern', 'name', 'id'),
   batch: oneOf(true, false),
   heartbeat: integer(0, 'ms'),
   publishTimeout: integer(1, 'ms'),
@@ -105,6 +116,10 @@ export function separate(options: object): { settings: Settings; rest: Record<st
   // With none, both wires would share their patterns and every message would arrive twice.
   if (checked.wire !== '2' && checked.prefix === '')
     throw new InvalidArgumentError(`option prefix must not be empty with wire ${quoted(checked.wire)}`)
+  if (checked.wire !== '2' && checked.channels !== 'pattern')
+    throw new InvalidArgumentError(
+      `option channels must be "pattern" with wire ${quoted(checked.wire)}: 1.x has no other channels`,
+    )
   return { settings: checked, rest }
 }
 

@@ -25,7 +25,8 @@ interface Sides {
  * outcomes are kept in a Cluster, one more to each master.
  */
 export class RedisTransport implements Transport {
-  readonly routing = 'name'
+  /** 'id' with `channels: 'id'`. */
+  readonly routing: 'name' | 'id'
   readonly keeper: Keeper = {
     publish: (key, message, keepMs) => this.attached.publisher.keep(key, message, keepMs),
     recall: (keys) => this.attached.recaller.recall(keys),
@@ -55,6 +56,7 @@ export class RedisTransport implements Transport {
   constructor(source: RedisClient | RedisClientFactory, options?: RedisTransportOptions)
   constructor(source: unknown, options?: object) {
     this.source = openSource(source, options)
+    this.routing = this.source.settings.channels === 'id' ? 'id' : 'name'
   }
 
   attach(receiver: Receiver): void {

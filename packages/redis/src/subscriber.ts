@@ -1,23 +1,24 @@
 import { AuthError, ClosedError, ConnectionError } from 'server-events'
 import type { Receiver, ServerEventsError, Topic } from 'server-events'
-import type { Dialect, Route } from './dialect'
-import { refusal, replyCode } from './errors'
+import { Asking } from './asking'
+import type { Wish } from './asking'
+import type { Dialect } from './dialect'
+import { refusal } from './errors'
 import { Heartbeat } from './heartbeat'
+import { Inbound } from './inbound'
+import type { Desired } from './inbound'
 import { Link } from './link'
 import type { Connection, Side } from './link'
 import type { Settings } from './options'
+import type { Route } from './routes'
 import type { Dialer } from './source'
-import { Timer } from './timer'
 
-/** How many topics are asked for at a time when a connection is new. */
-const BATCH = 256
+/** How many topics are asked for at a time when a connection is new: their replies are awaited. */
+const AT_A_TIME = 8_192
 
 /** A topic that is desired. */
-interface Subscription {
-  readonly name: string
-  readonly routes: readonly Route[]
-  /** Where it was asked for last. */
-  askedOn: Connection | undefined
+interface Subscription extends Wish {
+  readonly topic: Topic
   /** While `subscribe` is pending. */
   pending: { readonly resolve: () => void; readonly reject: (error: Error) => void } | undefined
 }
@@ -26,82 +27,91 @@ interface Subscription {
 export class Subscriber implements Side {
   private readonly link: Link
   private readonly heartbeat: Heartbeat
-  private readonly desired = new Map<string, Subscription>()
-  private readonly routes = new Map<string, Route>()
+  private readonly asking: Asking<Subscription>
+  private readonly desired: Desired<Subscription> = { channel: new Map(), pattern: new Map() }
   /** The connection that messages are taken from, also while topics are still being restored. */
   private connection: Connection | undefined
+  private inbound = new Inbound(this.desired)
   private isUp = false
   private closed = false
-  /** Settles what waits for an answer of this connection. */
-  private readonly unanswered = new Set<() => void>()
 
   constructor(
     dialer: Dialer,
-    private readonly settings: Settings,
+    { connectTimeout, heartbeat, subscribeTimeout }: Settings,
     private readonly dialect: Dialect,
     private readonly receiver: Receiver,
   ) {
-    this.link = new Link('subscribe', dialer, settings.connectTimeout, this)
-    this.heartbeat = new Heartbeat(settings.heartbeat, () =>
-      this.drop(`did not answer PING within ${settings.heartbeat} ms`),
-    )
-  }
-
-  subscribe({ name }: Topic): Promise<void> {
-    if (this.closed) return Promise.reject(new ClosedError('this RedisTransport is closed'))
-    return new Promise((resolve, reject) => {
-      const routes = this.dialect.routes(name, this.receiver)
-      const subscription: Subscription = { name, routes, askedOn: undefined, pending: { resolve, reject } }
-      this.desired.set(name, subscription)
-      for (const route of routes) this.routes.set(route.pattern, route)
-      this.link.open()
-      // While topics are being restored, the loop there finds it.
-      if (this.isUp && this.connection) void this.ask(subscription, this.connection, true)
+    this.link = new Link('subscribe', dialer, connectTimeout, this)
+    this.heartbeat = new Heartbeat(heartbeat, () => this.drop(`did not answer PING within ${heartbeat} ms`))
+    this.asking = new Asking(subscribeTimeout, {
+      current: () => this.connection,
+      isCurrent: (subscription, connection) => this.isCurrent(subscription, connection),
+      confirm: (subscriptions) => this.confirm(subscriptions),
+      refuse: (...refused) => this.refuse(...refused),
+      gone: (channels) => this.inbound.gone(channels),
+      silent: (connection) => {
+        if (this.connection === connection) this.drop(`did not answer a subscription within ${subscribeTimeout} ms`)
+      },
     })
   }
 
-  async unsubscribe({ name }: Topic): Promise<void> {
-    const subscription = this.desired.get(name)
+  subscribe(topic: Topic): Promise<void> {
+    if (this.closed) return Promise.reject(new ClosedError('this RedisTransport is closed'))
+    return new Promise((resolve, reject) => {
+      const route = this.dialect.route(topic, this.receiver)
+      const subscription: Subscription = { topic, route, askedOn: undefined, pending: { resolve, reject } }
+      for (const asked of route.asked) this.desired[route.kind].set(asked, subscription)
+      this.link.open()
+      // While topics are being restored, the loop there finds it.
+      if (this.isUp) this.asking.join(subscription)
+    })
+  }
+
+  async unsubscribe(topic: Topic): Promise<void> {
+    const { kind, asked } = this.dialect.route(topic, this.receiver)
+    const subscription = this.desired[kind].get(asked[0] ?? '')
     if (!subscription) return
     const { connection } = this
     this.forget(subscription)
     if (!connection || subscription.askedOn !== connection) return
-    await this.answered(connection, connection.client.punsubscribe(...patternsOf(subscription)))
+    await this.asking.leave(subscription.route)
   }
 
   async close(): Promise<void> {
     this.closed = true
     const { connection } = this
     this.leave()
-    // ioredis-mock, which has no socket, goes on delivering to clients that have disconnected.
-    if (connection && !connection.client.stream && this.routes.size > 0)
-      await connection.client.punsubscribe(...this.routes.keys()).catch(() => undefined)
-    for (const { pending } of this.desired.values()) pending?.reject(new ClosedError('this RedisTransport is closed'))
-    this.desired.clear()
-    this.routes.clear()
+    if (connection && !connection.client.stream) await this.silence(connection)
+    for (const { pending } of this.all()) pending?.reject(new ClosedError('this RedisTransport is closed'))
+    for (const kind of kinds) this.desired[kind].clear()
     await this.link.close()
   }
 
   needed(): boolean {
-    return this.desired.size > 0
+    return kinds.some((kind) => this.desired[kind].size > 0)
   }
 
   async establish(connection: Connection): Promise<void> {
     const { client } = connection
     this.connection = connection
+    this.inbound = new Inbound(this.desired)
+    client.on('message', (channel: string, payload: string) => {
+      if (this.heard(connection)) this.inbound.message(channel, payload)
+    })
     client.on('pmessage', (pattern: string, channel: string, payload: string) => {
-      if (this.connection !== connection) return
-      this.heartbeat.heard()
-      this.routes.get(pattern)?.read(channel, payload)
+      if (this.heard(connection)) this.inbound.pmessage(pattern, channel, payload)
     })
     for (;;) {
-      const unasked = this.unasked(connection).slice(0, BATCH)
+      const unasked = this.unasked(connection)
       if (unasked.length === 0) return
-      client.stream?.cork()
-      const answers = unasked.map((subscription) => this.ask(subscription, connection, false))
-      client.stream?.uncork()
-      await Promise.all(answers)
-      if (this.connection !== connection) return
+      for (let next = 0; next < unasked.length; next += AT_A_TIME) {
+        const some = unasked.slice(next, next + AT_A_TIME)
+        await this.asking.ask(
+          some.filter((subscription) => this.isCurrent(subscription, connection)),
+          connection,
+        )
+        if (this.connection !== connection) return
+      }
     }
   }
 
@@ -109,7 +119,7 @@ export class Subscriber implements Side {
     this.isUp = true
     this.heartbeat.start(connection.client)
     // Desired since the loop looked last.
-    for (const subscription of this.unasked(connection)) void this.ask(subscription, connection, true)
+    for (const subscription of this.unasked(connection)) this.asking.join(subscription)
     this.receiver.state('outputStore', true)
   }
 
@@ -126,46 +136,46 @@ export class Subscriber implements Side {
   refused({ message }: AuthError): void {
     this.leave()
     // None of them ever stood: the server never let us in.
-    for (const subscription of [...this.desired.values()]) {
+    for (const subscription of [...this.all()]) {
       this.forget(subscription)
       subscription.pending?.reject(new AuthError(message))
     }
   }
 
-  /** Resolves when the server has answered, in whatever way; never if the connection is lost before. */
-  private ask(subscription: Subscription, connection: Connection, bounded: boolean): Promise<void> {
-    subscription.askedOn = connection
-    const patterns = patternsOf(subscription)
-    const answer = connection.client.psubscribe(...patterns).then(
-      () => {
-        if (this.isCurrent(subscription, connection)) this.confirm(subscription)
-      },
-      (error: unknown) => {
-        const code = replyCode(error)
-        // Not an answer: the next connection asks again.
-        if (code === undefined) return
-        if (this.isCurrent(subscription, connection)) this.refuse(subscription, connection, code, patterns.join(' '))
-      },
-    )
-    return bounded ? this.answered(connection, answer) : answer
+  private *all(): Generator<Subscription> {
+    for (const kind of kinds) yield* this.desired[kind].values()
   }
 
   private unasked(connection: Connection): Subscription[] {
-    return [...this.desired.values()].filter(({ askedOn }) => askedOn !== connection)
+    // Once each: one may have two patterns.
+    const unasked = new Set<Subscription>()
+    for (const subscription of this.all()) if (subscription.askedOn !== connection) unasked.add(subscription)
+    return [...unasked]
   }
 
   private isCurrent(subscription: Subscription, connection: Connection): boolean {
-    return this.connection === connection && this.desired.get(subscription.name) === subscription
+    const { kind, asked } = subscription.route
+    return this.connection === connection && this.desired[kind].get(asked[0] ?? '') === subscription
   }
 
-  private confirm(subscription: Subscription): void {
+  private heard(connection: Connection): boolean {
+    if (this.connection !== connection) return false
     this.heartbeat.heard()
-    subscription.pending?.resolve()
-    subscription.pending = undefined
+    return true
   }
 
-  private refuse(subscription: Subscription, connection: Connection, code: string, channel: string): void {
-    const error = refusal(code, 'PSUBSCRIBE', channel, connection.place)
+  private confirm(subscriptions: readonly Subscription[]): void {
+    this.heartbeat.heard()
+    for (const subscription of subscriptions) {
+      subscription.pending?.resolve()
+      subscription.pending = undefined
+    }
+  }
+
+  private refuse(subscription: Subscription, connection: Connection, code: string): void {
+    const { kind, asked } = subscription.route
+    const command = kind === 'channel' ? 'SUBSCRIBE' : 'PSUBSCRIBE'
+    const error = refusal(code, command, asked.join(' '), connection.place)
     // The credentials are not this topic's fault; it is asked for again when they are accepted.
     if (error instanceof AuthError) {
       this.link.drop(connection, error)
@@ -173,30 +183,11 @@ export class Subscriber implements Side {
     }
     this.forget(subscription)
     if (subscription.pending) subscription.pending.reject(error)
-    else this.receiver.lost({ name: subscription.name }, error)
+    else this.receiver.lost(subscription.topic, error)
   }
 
-  private forget({ name, routes }: Subscription): void {
-    this.desired.delete(name)
-    for (const { pattern } of routes) this.routes.delete(pattern)
-  }
-
-  /** Waits for an answer, whatever it says; without one in time the connection is replaced, which settles it too. */
-  private answered(connection: Connection, answer: Promise<unknown>): Promise<void> {
-    const { subscribeTimeout } = this.settings
-    return new Promise((resolve) => {
-      const timer = new Timer(() => {
-        if (this.connection === connection) this.drop(`did not answer a subscription within ${subscribeTimeout} ms`)
-      })
-      const settle = (): void => {
-        timer.clear()
-        this.unanswered.delete(settle)
-        resolve()
-      }
-      this.unanswered.add(settle)
-      timer.arm(subscribeTimeout, true)
-      answer.then(settle, settle)
-    })
+  private forget({ route }: Subscription): void {
+    for (const asked of route.asked) this.desired[route.kind].delete(asked)
   }
 
   private drop(what: string): void {
@@ -209,10 +200,15 @@ export class Subscriber implements Side {
     this.connection = undefined
     this.isUp = false
     this.heartbeat.stop()
-    for (const settle of this.unanswered) settle()
+    this.asking.reset()
+  }
+
+  /** ioredis-mock, which has no socket, goes on delivering to clients that have disconnected. */
+  private async silence({ client }: Connection): Promise<void> {
+    const { channel, pattern } = this.desired
+    if (channel.size > 0) await client.unsubscribe(...channel.keys()).catch(() => undefined)
+    if (pattern.size > 0) await client.punsubscribe(...pattern.keys()).catch(() => undefined)
   }
 }
 
-function patternsOf({ routes }: Subscription): string[] {
-  return routes.map(({ pattern }) => pattern)
-}
+const kinds: readonly Route['kind'][] = ['channel', 'pattern']

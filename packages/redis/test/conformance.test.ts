@@ -34,7 +34,7 @@ function createHub(options: RedisTransportOptions): ConformanceHub {
     connect: () => connect('right'),
     unauthorized: () => connect('wrong'),
     interrupt: kill,
-    // A pattern has to be in the ACL as it is written, those of both wires.
+    // A pattern has to be in the ACL as it is written, those of both wires; as globs they allow channels as well.
     forbid: async (_topic, allowed) => {
       const channels = allowed.flatMap(({ name }) => [`&${prefix}${name}:*`, `&${name}:*`])
       await admin.acl('SETUSER', 'default', 'resetchannels', ...channels)
@@ -46,6 +46,14 @@ function createHub(options: RedisTransportOptions): ConformanceHub {
 }
 
 // Wire 1.x is not among them: by its nature it carries JSON only, and no headers.
-describe.each<RedisTransportOptions>([{}, { batch: false }, { wire: 'both' }])('%j', (options) => {
+describe.each<RedisTransportOptions>([
+  {},
+  { batch: false },
+  { wire: 'both' },
+  { channels: 'name' },
+  { channels: 'name', batch: false },
+  { channels: 'id' },
+  { channels: 'id', batch: false },
+])('%j', (options) => {
   transportConformance({ test, createHub: () => createHub(options) })
 })

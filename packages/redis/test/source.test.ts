@@ -25,7 +25,7 @@ describe('refused at construction', () => {
   }) // prettier-ignore
 
   test.each([
-    ['prefix', 1], ['prefix', '\ud800'], ['channels', 'name'], ['channels', 'id'], ['batch', 'yes'], ['heartbeat', -1],
+    ['prefix', 1], ['prefix', '\ud800'], ['channels', 'shard'], ['channels', true], ['batch', 'yes'], ['heartbeat', -1],
     ['heartbeat', 1.5], ['heartbeat', Infinity], ['publishTimeout', 0], ['publishTimeout', '5'], ['publishTimeout', 2 ** 31],
     ['subscribeTimeout', NaN], ['connectTimeout', 0], ['maxQueued', -1], ['maxQueued', null], ['wire', 2], ['wire', '1'],
   ])('%s: %p', (option, value) => {
@@ -263,7 +263,7 @@ test('the types take what the documentation says', () => {
     // @ts-expect-error -- options of the connections stand beside the nodes
     new RedisTransport({ cluster: [{ host: 'h' }], redisOptions: {} })
     // @ts-expect-error -- there is no such channel mode
-    new RedisTransport({ channels: 'name' })
+    new RedisTransport({ channels: 'shard' })
     // @ts-expect-error -- ioredis' options have no place beside a function
     new RedisTransport(() => new Redis(), { db: 1 })
     // @ts-expect-error -- not a client
