@@ -1,10 +1,12 @@
 import { InvalidArgumentError, SerializationError, UnsupportedError } from 'server-events'
 import { RedisTransport } from '@server-events/redis'
 import { dialectOf } from '../src/dialect'
+import type { Dialect } from '../src/dialect'
 import { payloadOf1x, read1x } from '../src/wire-1.x'
 import { RecordingReceiver, event } from './support'
 
 const key = { name: 'pi event', id: '314' }
+const dialect = (wire: '2' | '1.x' | 'both'): Dialect => dialectOf({ prefix: 'se:', channels: 'pattern', wire })
 
 function read(name: string, channel: string, payload: unknown): RecordingReceiver {
   const receiver = new RecordingReceiver()
@@ -14,7 +16,7 @@ function read(name: string, channel: string, payload: unknown): RecordingReceive
 
 describe('what is emitted', () => {
   test('is an array of name, id and args on a raw channel', () => {
-    const { encode } = dialectOf({ prefix: 'se:', wire: '1.x' })
+    const { encode } = dialect('1.x')
     expect(encode({ name: 'a:b%', id: 'c:d' }, event('["x",{"y":1}]', { headers: { a: 'b' } }))).toEqual({
       channel: 'a:b%:c:d',
       text: '["a:b%","c:d","x",{"y":1}]',
@@ -29,12 +31,12 @@ describe('what is emitted', () => {
   })
 
   test('a failure travels in wire 2, and "both" emits wire 2', () => {
-    expect(dialectOf({ prefix: 'se:', wire: '1.x' }).encode(key, { kind: 'failure', body: '{}' })).toEqual({
+    expect(dialect('1.x').encode(key, { kind: 'failure', body: '{}' })).toEqual({
       channel: 'se:pi event:',
       text: 'f314\t\t{}',
       alone: false,
     })
-    expect(dialectOf({ prefix: 'se:', wire: 'both' }).encode(key, event('[]')).channel).toBe('se:pi event:')
+    expect(dialect('both').encode(key, event('[]')).channel).toBe('se:pi event:')
   })
 })
 
@@ -76,27 +78,33 @@ describe('what is heard', () => {
 
 describe('two wires on one server', () => {
   test('two patterns for a name, never the same', () => {
-    const patterns = (wire: '2' | '1.x' | 'both', name: string): string[] =>
-      dialectOf({ prefix: 'se:', wire })
-        .routes(name, new RecordingReceiver())
-        .map(({ pattern }) => pattern)
+    const patterns = (wire: '2' | '1.x' | 'both', name: string): readonly string[] =>
+      dialect(wire).route({ name }, new RecordingReceiver()).asked
     expect(patterns('2', 'a:*')).toEqual(['se:a%3A\\*:*'])
     expect(patterns('1.x', 'a:*')).toEqual(['se:a%3A\\*:*', 'a:\\*:*'])
     expect(patterns('both', 'a:*')).toEqual(['se:a%3A\\*:*', 'a:\\*:*'])
   })
 
   test('a name that begins with the prefix would share channels with another: refused', () => {
-    const { encode, routes } = dialectOf({ prefix: 'se:', wire: 'both' })
+    const { encode, route } = dialect('both')
     expect(() => encode({ name: 'se:a', id: '1' }, event('[]'))).toThrow(UnsupportedError)
-    expect(() => routes('se:a', new RecordingReceiver())).toThrow(UnsupportedError)
+    expect(() => route({ name: 'se:a' }, new RecordingReceiver())).toThrow(UnsupportedError)
     expect(() => new RedisTransport({ prefix: '', wire: '1.x' })).toThrow(InvalidArgumentError)
+  })
+
+  test.each(['name', 'id'] as const)('1.x hears and is heard on its own channels only: no channels %p', (channels) => {
+    for (const wire of ['1.x', 'both'] as const)
+      expect(() => new RedisTransport({ channels, wire })).toThrow(/option channels must be "pattern" with wire/)
+    expect(new RedisTransport({ channels, wire: '2' }).routing).toBe(channels)
   })
 
   test('1.x on a pattern of wire 2 is not garbage where 1.x is heard', () => {
     const receiver = new RecordingReceiver()
-    dialectOf({ prefix: 'se:', wire: 'both' }).routes('a', receiver)[0]!.read('se:a:1', '["se","a:1"]')
+    const read = (wire: '2' | 'both'): void =>
+      dialect(wire).route({ name: 'a' }, receiver).read('se:a:*', 'se:a:1', '["se","a:1"]')
+    read('both')
     expect(receiver.calls).toEqual([])
-    dialectOf({ prefix: 'se:', wire: '2' }).routes('a', receiver)[0]!.read('se:a:1', '["se","a:1"]')
+    read('2')
     expect(receiver.errors()).toHaveLength(1)
   })
 })

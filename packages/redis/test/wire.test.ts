@@ -184,10 +184,14 @@ describe('garbage', () => {
   })
 })
 
-describe('patterns of wire 2', () => {
-  const [{ pattern } = { pattern: '' }] = dialectOf({ prefix: 'se:', wire: '2' }).routes(
-    'a*[b]:\\',
-    new RecordingReceiver(),
-  )
-  test('match the name only', () => expect(pattern).toBe('se:a\\*\\[b\\]%3A\\\\:*'))
+test('what is subscribed of wire 2: of a pattern, what matches the name only', () => {
+  const asked = (channels: 'pattern' | 'name' | 'id', id?: string): readonly string[] =>
+    dialectOf({ prefix: 'se:', channels, wire: '2' }).route(
+      { name: 'a*[b]:\\', ...(id !== undefined && { id }) },
+      new RecordingReceiver(),
+    ).asked
+  expect(asked('pattern')).toEqual(['se:a\\*\\[b\\]%3A\\\\:*'])
+  expect(asked('name')).toEqual(['se:a*[b]%3A\\:'])
+  expect(asked('id')).toEqual(asked('pattern'))
+  expect(asked('id', '*:')).toEqual(['se:a*[b]%3A\\:*%3A'])
 })

@@ -1,0 +1,118 @@
+import { Inbound } from '../src/inbound'
+import type { Desired } from '../src/inbound'
+import { byPattern, ById } from '../src/routes'
+import type { Route } from '../src/routes'
+import { RecordingReceiver } from './support'
+
+const channel = 'se:n:1'
+const frame = 'se2\ne1\t\t[]'
+
+function listening(): {
+  inbound: Inbound
+  receiver: RecordingReceiver
+  want: (id?: string) => Route
+  leave: (route: Route) => void
+} {
+  const receiver = new RecordingReceiver()
+  const desired: Desired = { channel: new Map(), pattern: new Map() }
+  return {
+    inbound: new Inbound(desired),
+    receiver,
+    want: (id) => {
+      const route = id === undefined ? byPattern('se:', 'n', receiver) : new ById('se:', { name: 'n', id }, receiver)
+      desired[route.kind].set(route.asked[0]!, { route })
+      return route
+    },
+    leave: ({ kind, asked }) => void desired[kind].delete(asked[0]!),
+  }
+}
+
+test('the copy of the pattern, directly behind that of the channel, is the same PUBLISH', () => {
+  const { inbound, receiver, want } = listening()
+  want('1')
+  want()
+  for (let times = 1; times <= 3; times++) {
+    inbound.message(channel, frame)
+    inbound.pmessage('se:n:*', channel, frame)
+    expect(receiver.ids).toHaveLength(times)
+  }
+  // One that nobody waits for comes by the pattern only.
+  inbound.pmessage('se:n:*', 'se:n:2', 'se2\ne2\t\t[]')
+  inbound.pmessage('se:n:*', 'se:n:2', 'se2\ne2\t\t[]')
+  expect(receiver.ids.slice(3)).toEqual(['2', '2'])
+})
+
+test('also if the wait is given up between the two; a PUBLISH after that comes by the pattern', () => {
+  const { inbound, receiver, want, leave } = listening()
+  const wait = want('1')
+  want()
+  inbound.message(channel, frame)
+  leave(wait)
+  inbound.pmessage('se:n:*', channel, frame)
+  expect(receiver.ids).toEqual(['1'])
+  // Published before the server gave the channel up.
+  inbound.message(channel, frame)
+  inbound.pmessage('se:n:*', channel, frame)
+  inbound.gone([channel])
+  inbound.pmessage('se:n:*', channel, frame)
+  expect(receiver.ids).toEqual(['1', '1', '1'])
+})
+
+test('what the pattern did not hear yet is not taken for its equal that it does hear', () => {
+  const { inbound, receiver, want, leave } = listening()
+  const wait = want('1')
+  inbound.message(channel, frame)
+  want()
+  leave(wait)
+  inbound.pmessage('se:n:*', channel, frame)
+  expect(receiver.ids).toEqual(['1', '1'])
+})
+
+test('nor if the pattern had been asked for, once the server has given the channel up', () => {
+  const { inbound, receiver, want, leave } = listening()
+  const wait = want('1')
+  want()
+  inbound.message(channel, frame)
+  leave(wait)
+  inbound.gone(['se:n:2'])
+  inbound.gone([channel])
+  inbound.pmessage('se:n:*', channel, frame)
+  expect(receiver.ids).toEqual(['1', '1'])
+})
+
+test('another channel that the server has given up says nothing of a copy that is on its way', () => {
+  const { inbound, receiver, want } = listening()
+  want('1')
+  want()
+  inbound.message(channel, frame)
+  inbound.gone(['se:n:2'])
+  inbound.pmessage('se:n:*', channel, frame)
+  expect(receiver.ids).toEqual(['1'])
+})
+
+test('what differs is another PUBLISH, and so is what does not follow directly', () => {
+  const { inbound, receiver, want } = listening()
+  want('1')
+  want('2')
+  want()
+  inbound.message(channel, frame)
+  inbound.pmessage('se:n:*', channel, 'se2\ne1\t\t[2]')
+  inbound.message(channel, frame)
+  inbound.message('se:n:2', 'se2\ne2\t\t[]')
+  inbound.pmessage('se:n:*', channel, frame)
+  expect(receiver.ids).toEqual(['1', '1', '1', '2', '1'])
+})
+
+test('the pattern of a name whose name is a glob', () => {
+  const receiver = new RecordingReceiver()
+  const desired: Desired = { channel: new Map(), pattern: new Map() }
+  const key = { name: '[a]*:\\', id: ':*' }
+  const [wait, listen] = [new ById('s*:', key, receiver), byPattern('s*:', key.name, receiver)]
+  desired.channel.set(wait.asked[0], { route: wait })
+  desired.pattern.set(listen.asked[0]!, { route: listen })
+  const inbound = new Inbound(desired)
+  const payload = 'se2\ne%3A*\t\t[]'
+  inbound.message(wait.asked[0], payload)
+  inbound.pmessage(listen.asked[0]!, wait.asked[0], payload)
+  expect(receiver.delivered.map(({ key }) => key)).toEqual([key])
+})
