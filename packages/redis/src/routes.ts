@@ -23,15 +23,15 @@ export function byPattern(prefix: string, name: string, receiver: Receiver): Rou
 
 /** The same, and the events of 1.x. */
 export function byBothPatterns(prefix: string, name: string, receiver: Receiver): Route {
-  const { asked, read } = byPattern(prefix, name, receiver)
+  const current = byPattern(prefix, name, receiver)
   const former = patternOver(`${name}:`)
   return {
     kind: 'pattern',
-    asked: [...asked, former],
+    asked: [...current.asked, former],
     read: (by, at, payload) => {
       if (by === former) read1x(name, at, payload, receiver)
       // A name of 1.x that is the start of our prefix, with an id that is the rest.
-      else if (!payload.startsWith('[')) read(by, at, payload)
+      else if (!payload.startsWith('[')) current.read(by, at, payload)
     },
   }
 }
