@@ -5,14 +5,14 @@
  */
 import { createServer, connect, type Socket } from 'node:net'
 import { createInterface } from 'node:readline'
-import { peerOf, type PeerSpec } from './peers'
+import { peerOf } from './peers'
 import type { Emitter, Waiter } from './peers/peer'
+import type { PeerSpec } from './peers/spec'
 
-interface Task {
-  readonly spec: PeerSpec
-  readonly side: 'waiter' | 'emitter'
-  readonly socket: string
-}
+/** What a process is to be. A waiter listens on its socket; the emitter connects to those of all waiters. */
+export type Task =
+  | { readonly side: 'waiter'; readonly spec: PeerSpec; readonly socket: string; readonly firstId: number }
+  | { readonly side: 'emitter'; readonly spec: PeerSpec; readonly sockets: readonly string[] }
 
 export interface Round {
   readonly waits: number
@@ -39,28 +39,42 @@ let next = 0
 async function round(waiter: Waiter, socket: Socket, { waits, inFlight, latencies }: Round): Promise<RoundResult> {
   const taken: number[] = []
   const end = next + waits
-  let asked = next
+  let ranges = ''
+  let from = next
+  let to = next
   let asking = false
-  const ask = (): void => {
+  const flush = (): void => {
     asking = false
-    if (!waiter.triggers) socket.write(`${asked} ${next}\n`)
-    asked = next
+    socket.write(`${ranges}${from} ${to}\n`)
+    ranges = ''
+    from = to
+  }
+  const ask = (id: number): void => {
+    if (id !== to) {
+      if (to > from) ranges += `${from} ${to}\n`
+      from = id
+    }
+    to = id + 1
+    if (asking) return
+    asking = true
+    process.nextTick(flush)
   }
   const begun = performance.now()
   const cpuBegun = cpu()
   await new Promise<void>((resolve, reject) => {
     let left = waits
     const start = (): void => {
-      const id = String(next++)
+      const number = next++
+      const id = String(number)
       const at = latencies ? performance.now() : 0
       waiter.wait(id).then(() => {
         if (latencies) taken.push(performance.now() - at)
         if (--left === 0) resolve()
         else if (next < end) start()
       }, reject)
-      if (asking) return
-      asking = true
-      process.nextTick(ask)
+      if (waiter.triggers) return
+      if (waiter.standing) void waiter.standing(id).then(() => ask(number))
+      else ask(number)
     }
     for (let i = 0; i < Math.min(inFlight, waits); i++) start()
   })
@@ -89,26 +103,29 @@ function runWaiter(waiter: Waiter, path: string): void {
   process.send?.('listening')
 }
 
-function runEmitter(emitter: Emitter, path: string): void {
-  const socket = connect(path)
-  createInterface({ input: socket }).on('line', (line) => {
-    const [from = 0, to = 0] = line.split(' ').map(Number)
-    for (let id = from; id < to; id++) emitter.emit(String(id))
-  })
+function runEmitter(emitter: Emitter, paths: readonly string[]): void {
+  for (const path of paths) {
+    createInterface({ input: connect(path) }).on('line', (line) => {
+      const [from = 0, to = 0] = line.split(' ').map(Number)
+      for (let id = from; id < to; id++) emitter.emit(String(id))
+    })
+  }
   process.on('message', (message) => {
     if (message === 'cpu') process.send?.(cpu())
     else void emitter.close().then(() => process.disconnect())
   })
 }
 
-process.once('message', (task: Task) => {
-  const peer = peerOf(task.spec)
-  if (task.side === 'waiter')
-    void peer.waiter().then((waiter) => {
-      runWaiter(waiter, task.socket)
-    })
-  else
-    void peer.emitter().then((emitter) => {
-      runEmitter(emitter, task.socket)
-    })
-})
+async function run(task: Task): Promise<void> {
+  const peer = await peerOf(task.spec)
+  if (task.side === 'emitter') {
+    runEmitter(await peer.emitter(), task.sockets)
+    return
+  }
+  next = task.firstId
+  runWaiter(await peer.waiter(), task.socket)
+}
+
+process.once('message', (task: Task) => void run(task))
+// Who measures may have failed.
+process.once('disconnect', () => process.exit())

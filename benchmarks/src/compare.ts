@@ -1,5 +1,4 @@
-import { Pair, type Measured } from './pair'
-import type { PeerSpec } from './peers'
+import { start, type Figures, type Spec } from './contender'
 
 export interface Comparison {
   readonly median: number
@@ -8,10 +7,13 @@ export interface Comparison {
 }
 
 export interface Load {
+  /** Of each server that waits. */
   readonly inFlight: number
-  /** Waits of a round. Short ones measure the compiler. */
+  /** Waits of a round, of all servers. Short ones measure the compiler. */
   readonly waits: number
   readonly rounds: number
+  /** Whether each wait's own duration is taken; it costs. */
+  readonly latencies?: boolean
 }
 
 export function summarise(values: readonly number[]): Comparison {
@@ -22,34 +24,50 @@ export function summarise(values: readonly number[]): Comparison {
   return { median, lowest: sorted[0] ?? NaN, highest: sorted.at(-1) ?? NaN }
 }
 
-export interface Result {
-  readonly throughput: Comparison
-  readonly cpu: Comparison
-  readonly first: readonly Measured[]
-  readonly second: readonly Measured[]
+/** Each value as a ratio to its neighbour of the same round. */
+export function ratios(first: readonly number[], second: readonly number[]): Comparison {
+  return summarise(first.map((value, index) => value / (second[index] ?? NaN)))
 }
 
-/** Interleaves rounds of two peers, the order alternating, and compares each round with its neighbour. */
-export async function compare(first: PeerSpec, second: PeerSpec, load: Load): Promise<Result> {
-  const pairs = [await Pair.start(first), await Pair.start(second)] as const
-  const round = { waits: load.waits, inFlight: load.inFlight, latencies: false }
-  const measured: [Measured[], Measured[]] = [[], []]
-  try {
-    for (const pair of pairs) await pair.round({ ...round, waits: Math.ceil(load.waits / 4) })
-    for (let index = 0; index < load.rounds; index++) {
-      for (const which of index % 2 === 0 ? ([0, 1] as const) : ([1, 0] as const)) {
-        measured[which].push(await pairs[which].round(round))
-      }
-    }
-  } finally {
-    await Promise.all(pairs.map((pair) => pair.stop()))
+/** Calls two by turns, the order alternating; gives what each call gave. */
+export async function interleave<T>(
+  [first, second]: readonly [() => Promise<T>, () => Promise<T>],
+  rounds: number,
+): Promise<[T[], T[]]> {
+  const given: [T[], T[]] = [[], []]
+  for (let round = 0; round < rounds; round++) {
+    for (const which of round % 2 === 0 ? ([0, 1] as const) : ([1, 0] as const))
+      given[which].push(await (which === 0 ? first : second)())
   }
-  const ratios = (of: (one: Measured) => number): Comparison =>
-    summarise(measured[0].map((mine, index) => of(mine) / of(measured[1][index] as Measured)))
-  return {
-    throughput: ratios((one) => one.waitsPerSecond),
-    cpu: ratios((one) => one.cpuPerWait),
-    first: measured[0],
-    second: measured[1],
+  return given
+}
+
+/** Interleaved rounds of two contenders, after a shorter one of each to warm up. */
+export async function compare(first: Spec, second: Spec, load: Load): Promise<[Figures[], Figures[]]> {
+  const round = { waits: load.waits, inFlight: load.inFlight, latencies: load.latencies ?? false }
+  return using([() => start(first), () => start(second)], async ([mine, theirs]): Promise<[Figures[], Figures[]]> => {
+    for (const one of [mine, theirs]) await one.round({ ...round, waits: Math.ceil(load.waits / 4) })
+    return interleave([() => mine.round(round), () => theirs.round(round)], load.rounds)
+  })
+}
+
+interface Stoppable {
+  stop(): Promise<void>
+}
+
+/** Starts two, uses them, and stops what has started, whatever happens. */
+export async function using<T extends Stoppable, R>(
+  starts: readonly [() => Promise<T>, () => Promise<T>],
+  use: (both: readonly [T, T]) => Promise<R>,
+): Promise<R> {
+  const started = await Promise.allSettled(starts.map((one) => one()))
+  try {
+    const [mine, theirs] = started.map((one) => {
+      if (one.status === 'rejected') throw one.reason
+      return one.value
+    })
+    return await use([mine as T, theirs as T])
+  } finally {
+    await Promise.all(started.flatMap((one) => (one.status === 'fulfilled' ? [one.value.stop()] : [])))
   }
 }

@@ -1,7 +1,8 @@
 import { channel, subscribe, unsubscribe } from 'node:diagnostics_channel'
 import { MemoryHub, MemoryTransport } from '@server-events/memory'
 import { ServerEvents } from 'server-events'
-import { summarise } from './compare'
+import { ratios, summarise } from './compare'
+import type { Row } from './row'
 
 const names = ['wait:start', 'wait:settle', 'event:emit', 'event:receive'].map((name) => `server-events:${name}`)
 const inFlight = 256
@@ -30,27 +31,33 @@ function perQuestion(questions: number): number {
 }
 
 /** What the diagnostics channels cost: to those who do not listen, and to those who do. */
-export async function diagnosticsCost(share: number): Promise<string> {
+export async function diagnostics(share: number): Promise<Row[]> {
   const events = new ServerEvents(new MemoryTransport({ hub: new MemoryHub() }), { listen: ['report'] })
   await events.init()
   const waits = Math.max(inFlight, Math.ceil(200_000 * share))
   const listener = (): void => undefined
-  const ratios: number[] = []
   const silent: number[] = []
+  const heard: number[] = []
+  const questions: number[] = []
   await perWait(events, waits)
   for (let round = 0; round < 5; round++) {
-    const without = await perWait(events, waits)
+    silent.push(await perWait(events, waits))
     for (const name of names) subscribe(name, listener)
-    const heard = await perWait(events, waits)
+    heard.push(await perWait(events, waits))
     for (const name of names) unsubscribe(name, listener)
-    silent.push(without)
-    ratios.push(heard / without)
+    questions.push(perQuestion(Math.ceil(10_000_000 * share)))
   }
   await events.close()
-  const question = perQuestion(Math.ceil(50_000_000 * share))
-  return (
-    `diagnostics: a wait and its emit take ${summarise(silent).median.toFixed(1)} µs in one process, ` +
-    `of which ${names.length} questions of ${question.toFixed(1)} ns whether anybody listens; ` +
-    `${summarise(ratios).median.toFixed(2)} times that with a listener on each channel`
-  )
+  const group = 'Diagnostics channels'
+  return [
+    {
+      ...{ group, title: 'a listener on each, in one process', metric: 'time of a wait', against: 'none' },
+      ...{ value: ratios(heard, silent), unit: 'µs' },
+      ...{ ours: summarise(heard).median, theirs: summarise(silent).median },
+    },
+    {
+      ...{ group, title: 'whether anybody listens, 4 times a wait and its emit', metric: 'time of a question' },
+      ...{ value: summarise(questions), unit: 'ns' },
+    },
+  ]
 }

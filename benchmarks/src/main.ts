@@ -1,67 +1,92 @@
 /*
- * Ratios to peers in the same run; absolute figures are this machine's.
+ * Ratios to peers in the same run; absolute figures are this machine's. Speed is shown, not
+ * asserted: whatever the figures, it ends with 0.
  *
- *     npm run bench -- [--quick] [--only TEXT] [--json FILE]
+ *     npm run bench -- [--quick] [--only TEXT] [--json FILE] [--record]
  */
-import { writeFileSync } from 'node:fs'
+import { execFileSync } from 'node:child_process'
+import { readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { parseArgs } from 'node:util'
-import { startNats, startRedis } from '@server-events/testing'
-import { casesOf, type Case } from './cases'
-import { diagnosticsCost } from './diagnostics'
-import { compare, summarise, type Comparison, type Result } from './compare'
-import type { Measured } from './pair'
+import { bystanders } from './bystander'
+import { casesOf, rowsOf } from './cases/all'
+import { Unavailable } from './contender'
+import { diagnostics } from './diagnostics'
+import { documented } from './docs'
+import { heap } from './heap'
+import { measured, recordOf } from './record'
+import type { Row, Skipped } from './row'
+import { skipped } from './skip'
+import { head, line, summary } from './terminal'
 
 const { values } = parseArgs({
   options: {
     /** A tenth of a percent of the work: shows that all runs, and measures nothing. */
     quick: { type: 'boolean', default: false },
-    /** Only the cases whose title has this text. */
+    /** Only what has this text in its group, its title or its peer. */
     only: { type: 'string', default: '' },
     /** Where to write the figures for machines. */
     json: { type: 'string' },
+    /** Writes them to benchmarks/results.json, and from there into docs/performance.md and its chart. */
+    record: { type: 'boolean', default: false },
   },
 })
 
-const ratio = ({ median, lowest, highest }: Comparison): string =>
-  `${median.toFixed(2)} (${lowest.toFixed(2)} to ${highest.toFixed(2)})`
+interface Part {
+  readonly group: string
+  readonly title: string
+  run(): Promise<Row[]>
+}
 
-function row({ title }: Case, { throughput, cpu, first, second }: Result): string {
-  const median = (rounds: readonly Measured[], of: (one: Measured) => number): number =>
-    summarise(rounds.map(of)).median
-  const speed = (rounds: readonly Measured[]): string =>
-    Math.round(median(rounds, (one) => one.waitsPerSecond)).toLocaleString('en')
-  const micros = (rounds: readonly Measured[]): string => (median(rounds, (one) => one.cpuPerWait) * 1000).toFixed(1)
+function partsOf(share: number): Part[] {
+  const cases = casesOf(share).map((one) => {
+    return { group: one.group, title: `${one.title}, against ${one.against}`, run: () => rowsOf(one) }
+  })
   return [
-    title.padEnd(58),
-    ratio(throughput).padEnd(22),
-    ratio(cpu).padEnd(22),
-    `${speed(first)} : ${speed(second)}`.padEnd(20),
-    `${micros(first)} : ${micros(second)}`,
-  ].join(' ')
+    ...cases,
+    { group: 'Unasked', title: 'in the transport', run: () => skipped(share) },
+    { group: 'Unasked', title: 'CPU of a server', run: () => bystanders(share) },
+    { group: 'Memory', title: 'a pending wait', run: () => heap(share) },
+    { group: 'Diagnostics channels', title: 'whether anybody listens', run: () => diagnostics(share) },
+  ]
+}
+
+async function measure(part: Part): Promise<(Row | Skipped)[]> {
+  try {
+    return await part.run()
+  } catch (error) {
+    if (!(error instanceof Unavailable)) throw error
+    return [{ group: part.group, title: part.title, skipped: error.message }]
+  }
 }
 
 async function main(): Promise<void> {
-  const redis = await startRedis()
-  const nats = await startNats()
-  try {
-    const cases = casesOf({ redis: redis.url, nats: nats.url }, values.quick ? 0.001 : 1)
-    const results: unknown[] = []
-    console.log(
-      ['ours against', 'waits/s, ratio', 'CPU a wait, ratio', 'waits/s', 'CPU a wait, µs, both sides']
-        .map((head, index) => head.padEnd([58, 22, 22, 20, 0][index] ?? 0))
-        .join(' '),
-    )
-    for (const one of cases.filter(({ title }) => title.includes(values.only))) {
-      const result = await compare(one.ours, one.peer, one.load)
-      console.log(row(one, result))
-      results.push({ title: one.title, load: one.load, ...result })
-    }
-    if (values.only === '') console.log(await diagnosticsCost(values.quick ? 0.001 : 1))
-    if (values.json !== undefined) writeFileSync(values.json, `${JSON.stringify(results, null, 2)}\n`)
-  } finally {
-    await nats.stop()
-    await redis.stop()
+  const { quick, only, json, record } = values
+  if (record && only !== '') throw new Error('--record takes a whole run: without --only')
+  const results: (Row | Skipped)[] = []
+  const parts = partsOf(quick ? 0.001 : 1).filter(({ group, title }) => `${group}: ${title}`.includes(only))
+  console.log(head)
+  // Where nothing is measured, nothing has to be alone.
+  const atATime = quick ? 4 : 1
+  const running = parts.slice(0, atATime).map(measure)
+  for (const index of parts.keys()) {
+    const rows = (await running[index]) ?? []
+    const next = parts[index + atATime]
+    if (next) running.push(measure(next))
+    for (const row of rows) console.log(line(row))
+    results.push(...rows)
   }
+  const run = recordOf(results, quick)
+  console.log(summary(measured(run)))
+  const text = `${JSON.stringify(run, null, 2)}\n`
+  if (json !== undefined) writeFileSync(json, text)
+  if (!record) return
+  const root = join(__dirname, '../..')
+  const page = join(root, 'docs/performance.md')
+  const file = join(root, 'benchmarks/results.json')
+  writeFileSync(file, text)
+  writeFileSync(page, documented(readFileSync(page, 'utf8'), run))
+  execFileSync(process.execPath, [join(__dirname, 'chart.js'), file, join(root, 'docs/performance.svg')])
 }
 
 void main()

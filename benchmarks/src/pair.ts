@@ -3,27 +3,18 @@ import { once } from 'node:events'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import type { Round, RoundResult } from './child'
-import type { PeerSpec } from './peers'
+import { answer } from './answer'
+import type { Round, RoundResult, Task } from './child'
+import type { PeerSpec } from './peers/spec'
 
 const ioredis6 = join(__dirname, '../../test/integration/support/ioredis-major.cjs')
 
-/** The next message of a child, which may have died instead. */
-function answer<T>(child: ChildProcess): Promise<T> {
-  return new Promise((resolve, reject) => {
-    const ended = (code: number | null): void => {
-      reject(new Error(`a process of the measurement ended with ${String(code)}`))
-    }
-    child.once('exit', ended)
-    child.once('message', (message) => {
-      child.off('exit', ended)
-      resolve(message as T)
-    })
-  })
-}
+/** Beyond what any waiter counts, so that no two of them wait for the same id. */
+const idsOfAWaiter = 1_000_000_000
 
-/** What one round of one peer took. CPU times are of both processes, in ms. */
+/** What one round of one peer took. CPU times are of both sides, in ms. */
 export interface Measured {
+  readonly waits: number
   readonly waitsPerSecond: number
   readonly cpuPerWait: number
   readonly waiterCpu: number
@@ -32,10 +23,10 @@ export interface Measured {
   readonly p99: number
 }
 
-/** A waiter and an emitter of one peer, alive over many rounds. */
+/** An emitter and the servers that wait for its events, of one peer, alive over many rounds. */
 export class Pair {
   readonly #directory: string
-  readonly #waiter: ChildProcess
+  readonly #waiters: readonly ChildProcess[]
   readonly #emitter: ChildProcess
 
   static async start(spec: PeerSpec): Promise<Pair> {
@@ -48,19 +39,25 @@ export class Pair {
     this.#directory = mkdtempSync(join(tmpdir(), 'bench-'))
     const execArgv = spec.ioredis === 6 ? ['--require', ioredis6] : []
     const start = (): ChildProcess => fork(join(__dirname, 'child.js'), [], { execArgv })
-    this.#waiter = start()
+    this.#waiters = Array.from({ length: spec.servers ?? 1 }, start)
     this.#emitter = start()
   }
 
+  /** The waits are shared by the servers; as many are in flight on each as the round says. */
   async round(round: Round): Promise<Measured> {
+    const each = { ...round, waits: Math.ceil(round.waits / this.#waiters.length) }
+    const waits = each.waits * this.#waiters.length
     const before = await this.#emitterCpu()
-    this.#waiter.send(round)
-    const result = await answer<RoundResult>(this.#waiter)
-    const emitterCpu = ((await this.#emitterCpu()) - before) / round.waits
-    const waiterCpu = result.cpu / round.waits
-    const at = (share: number): number => result.latencies[Math.floor(result.latencies.length * share)] ?? NaN
+    for (const waiter of this.#waiters) waiter.send(each)
+    const results = await Promise.all(this.#waiters.map((waiter) => answer<RoundResult>(waiter)))
+    const emitterCpu = ((await this.#emitterCpu()) - before) / waits
+    const waiterCpu = results.reduce((sum, { cpu }) => sum + cpu, 0) / waits
+    const latencies = results.flatMap((result) => result.latencies)
+    if (results.length > 1) latencies.sort((a, b) => a - b)
+    const at = (share: number): number => latencies[Math.floor(latencies.length * share)] ?? NaN
     return {
-      waitsPerSecond: (round.waits / result.ms) * 1000,
+      waits,
+      waitsPerSecond: (waits / Math.max(...results.map(({ ms }) => ms))) * 1000,
       cpuPerWait: waiterCpu + emitterCpu,
       waiterCpu,
       emitterCpu,
@@ -70,12 +67,11 @@ export class Pair {
   }
 
   async stop(): Promise<void> {
-    const exits = [this.#waiter, this.#emitter].map((child) => once(child, 'exit'))
-    this.#waiter.send('stop')
-    this.#emitter.send('stop')
+    const children = [...this.#waiters, this.#emitter].filter((child) => child.connected)
+    const exits = children.map((child) => once(child, 'exit'))
+    for (const child of children) child.send('stop')
     const kill = setTimeout(() => {
-      this.#waiter.kill('SIGKILL')
-      this.#emitter.kill('SIGKILL')
+      for (const child of children) child.kill('SIGKILL')
     }, 5000)
     await Promise.all(exits)
     clearTimeout(kill)
@@ -83,11 +79,18 @@ export class Pair {
   }
 
   async #ready(spec: PeerSpec): Promise<void> {
-    const socket = join(this.#directory, 'ask')
-    this.#waiter.send({ spec, side: 'waiter', socket })
-    await answer(this.#waiter)
-    this.#emitter.send({ spec, side: 'emitter', socket })
-    await answer(this.#waiter)
+    const sockets = this.#waiters.map((_, index) => join(this.#directory, String(index)))
+    await Promise.all(
+      this.#waiters.map((waiter, index) => {
+        const task: Task = { side: 'waiter', spec, socket: sockets[index] ?? '', firstId: index * idsOfAWaiter }
+        waiter.send(task)
+        return answer(waiter)
+      }),
+    )
+    const task: Task = { side: 'emitter', spec, sockets }
+    const connected = this.#waiters.map((waiter) => answer(waiter))
+    this.#emitter.send(task)
+    await Promise.all(connected)
   }
 
   async #emitterCpu(): Promise<number> {

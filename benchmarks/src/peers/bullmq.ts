@@ -7,12 +7,16 @@ export function bullmq(url: string): Peer {
   return {
     async waiter(): Promise<Waiter> {
       const queue = new Queue(name, { connection })
+      // One for each job that is waited for.
+      queue.setMaxListeners(0)
       const events = new QueueEvents(name, { connection })
       await Promise.all([queue.waitUntilReady(), events.waitUntilReady()])
+      // A job that was removed at once would be missed by who asks for it a moment later.
+      const removeOnComplete = 10_000
       return {
         triggers: true,
         wait: async (id) => {
-          const job = await queue.add('job', { id }, { removeOnComplete: true })
+          const job = await queue.add('job', { id }, { removeOnComplete })
           return (await job.waitUntilFinished(events, timeout)) as unknown
         },
         close: async () => {

@@ -1,29 +1,19 @@
-import type { RedisTransportOptions } from '@server-events/redis'
-import { bullmq } from './bullmq'
-import { byHand } from './by-hand'
-import { natsByHand } from './nats'
-import { ours } from './ours'
 import type { Peer } from './peer'
+import type { PeerSpec } from './spec'
 
-/** What is measured: sent to the child processes as JSON. */
-export interface PeerSpec {
-  readonly kind: 'ours' | 'by-hand' | 'nats' | 'bullmq'
-  readonly url: string
-  readonly keep?: boolean
-  readonly transport?: RedisTransportOptions
-  /** Major of ioredis; 5 by default. */
-  readonly ioredis?: 5 | 6
-}
-
-export function peerOf({ kind, url, keep = false, transport = {} }: PeerSpec): Peer {
+/** Loads no peer but the one that is measured. */
+export async function peerOf(spec: PeerSpec): Promise<Peer> {
+  const { kind, url, keep = false } = spec
   switch (kind) {
     case 'ours':
-      return ours(url, transport, keep)
+      return (await import('./ours.js')).ours(spec)
     case 'by-hand':
-      return byHand(url, keep)
+      return (await import('./by-hand.js')).byHand(url, keep)
     case 'nats':
-      return natsByHand(url)
+      return (await import('./nats.js')).natsByHand(url)
     case 'bullmq':
-      return bullmq(url)
+      return (await import('./bullmq.js')).bullmq(url)
+    case 'floor':
+      return (await import('./floor.js')).floor()
   }
 }

@@ -9,6 +9,8 @@ export interface Peer {
 export interface Waiter {
   /** Whether `wait` itself causes the event, as a job queue does. */
   readonly triggers?: boolean
+  /** Where every wait subscribes for itself: resolves when the event of this wait, just begun, can be asked for. */
+  standing?(id: string): Promise<void>
   /** Resolves with the payload. */
   wait(id: string): Promise<unknown>
   close(): Promise<void>

@@ -1,0 +1,132 @@
+import { figure, markdownTable, spread, valueOf, wanted } from './format'
+import { measured, type Record as Run } from './record'
+import { isMet, tally, type Row } from './row'
+import { sizeOf, unitCostsOf, type Fleet } from './sizing'
+
+const marked = /(<!-- from results\.json: (.*?) -->\n)[^]*?(\n<!-- end -->)/g
+
+/** A page with what stands between its marks made anew of the results. */
+export function documented(markdown: string, run: Run): string {
+  return markdown.replaceAll(marked, (_, begin: string, what: string, end: string) => {
+    return `${begin}\n${sectionOf(what, run)}\n${end}`
+  })
+}
+
+/** What a page shows of the results, by the names that its marks have. */
+function sectionOf(what: string, run: Run): string {
+  const rows = measured(run)
+  switch (what) {
+    case 'run':
+      return runOf(run)
+    case 'targets':
+      return targets(rows)
+    case 'unit costs':
+      return unitCosts(rows)
+    case 'sizing':
+      return sizing(rows)
+    default:
+      return groupOf(what, run)
+  }
+}
+
+function runOf(run: Run): string {
+  const { met, targets: all } = tally(measured(run))
+  const where = `Node ${run.node.slice(1)} on ${run.cores} cores, ${run.recorded}`
+  if (run.quick) return `**${where}, with \`--quick\`: the figures on this page are no measurements.**`
+  return `Measured with ${where}: ${met} of ${all} targets met.`
+}
+
+function nameOf({ title, against }: Pick<Row, 'title' | 'against'>): string {
+  return against === undefined ? title : `${title}, against ${against}`
+}
+
+function targets(rows: readonly Row[]): string {
+  const lines = rows.flatMap((row) => {
+    const { group, metric, value, target } = row
+    if (!target) return []
+    const verdict = isMet(value, target) ? 'met' : '**missed**'
+    return [[`${group}: ${nameOf(row)}: ${metric}`, wanted(target), valueOf(row), spread(value), verdict]]
+  })
+  return markdownTable(['what', 'target', 'median', 'lowest to highest', ''], lines)
+}
+
+/** One line a case, one column a metric. */
+function groupOf(group: string, { results }: Run): string {
+  const lines = new Map<string, Map<string, string>>()
+  const metrics = new Set<string>()
+  for (const row of results.filter((one) => one.group === group)) {
+    const name = nameOf(row)
+    const line = lines.get(name) ?? new Map<string, string>()
+    lines.set(name, line)
+    if ('skipped' in row) {
+      line.set('', `not measured: ${row.skipped}`)
+      continue
+    }
+    metrics.add(row.metric)
+    line.set(row.metric, valueOf(row))
+  }
+  if (lines.size === 0) throw new Error(`no results of ${group}`)
+  const columns = [...metrics]
+  return markdownTable(
+    ['', ...columns],
+    [...lines].map(([name, line]) => [name, ...columns.map((metric) => line.get(metric) ?? line.get('') ?? '')]),
+  )
+}
+
+function unitCosts(rows: readonly Row[]): string {
+  const costs = unitCostsOf(rows)
+  const micros = (value: number): string => `${figure(value)} µs`
+  return markdownTable(
+    ['one event, alone in its PUBLISH', 'pattern', 'id'],
+    [
+      [
+        'CPU of Redis',
+        `${micros(costs.redis)}, and ${micros(costs.redisAServer)} for each server that hears it`,
+        micros(costs.redisById),
+      ],
+      ['CPU of the server that waits', micros(costs.wait), micros(costs.waitById)],
+      ['CPU of each other server', micros(costs.skip), 'none'],
+      ['heap while it is pending', `${figure(costs.heap)} bytes`, `${figure(costs.heap)} bytes`],
+    ],
+  )
+}
+
+const pendingFor = 30
+const fleets: readonly Fleet[] = [
+  { servers: 10, events: 1_000, pendingFor },
+  { servers: 50, events: 2_000, pendingFor },
+  { servers: 200, events: 5_000, pendingFor },
+  { servers: 1_000, events: 5_000, pendingFor },
+  { servers: 1_000, events: 20_000, pendingFor },
+]
+
+function sizing(rows: readonly Row[]): string {
+  const costs = unitCostsOf(rows)
+  /** A Redis executes commands on one core. */
+  const ofRedis = (cores: number): string => (cores > 1 ? `**${figure(cores)}**` : figure(cores))
+  return markdownTable(
+    [
+      'servers',
+      'events/s in all',
+      'Redis, pattern',
+      'a server, pattern',
+      'Redis, id',
+      'a server, id',
+      'pending a server',
+      'heap a server',
+    ],
+    fleets.map((fleet) => {
+      const size = sizeOf(costs, fleet)
+      return [
+        fleet.servers.toLocaleString('en'),
+        fleet.events.toLocaleString('en'),
+        ofRedis(size.redis),
+        figure(size.server),
+        ofRedis(size.redisById),
+        figure(size.serverById),
+        Math.round(size.pending).toLocaleString('en'),
+        `${figure(size.megabytes)} MB`,
+      ]
+    }),
+  )
+}

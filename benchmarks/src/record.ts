@@ -1,0 +1,21 @@
+import { cpus } from 'node:os'
+import type { Row, Skipped } from './row'
+
+/** What a run leaves for machines. */
+export interface Record {
+  readonly recorded: string
+  /** Of a run with --quick, which measures nothing. */
+  readonly quick: boolean
+  readonly node: string
+  readonly cores: number
+  readonly results: readonly (Row | Skipped)[]
+}
+
+export function recordOf(results: readonly (Row | Skipped)[], quick: boolean): Record {
+  const recorded = new Date().toISOString().slice(0, 10)
+  return { recorded, quick, node: process.version, cores: cpus().length, results }
+}
+
+export function measured({ results }: Pick<Record, 'results'>): Row[] {
+  return results.filter((row) => !('skipped' in row)) as Row[]
+}
