@@ -1,5 +1,7 @@
 import { getEventListeners } from 'node:events'
 import Redis from 'ioredis'
+import { RedisTransport } from '@server-events/redis'
+import { eventually } from '@server-events/testing'
 import { run } from './support/run'
 import { useRedis } from './support/stage'
 
@@ -39,6 +41,61 @@ test('after 100,000 waits, resolved, timed out and aborted, nothing is left', as
   expect(await admin.call('PUBSUB', 'NUMPAT')).toBe(0)
   admin.disconnect()
 }, 120_000)
+
+/** What a transport still wants to hear. */
+function desiredBy(transport: RedisTransport): string[] {
+  const { sides } = transport as unknown as {
+    sides: { subscriber: { desired: Record<'channel' | 'pattern', Map<string, unknown>> } }
+  }
+  const { channel, pattern } = sides.subscriber.desired
+  return [...channel.keys(), ...pattern.keys()]
+}
+
+test.each([
+  { channels: 'name', listen: { channels: ['se:ev:'], patterns: 0 } },
+  { channels: 'id', listen: { channels: [], patterns: 1 } },
+] as const)(
+  "after 10,000 waits with channels '$channels' the server has none of their subscriptions",
+  async ({ channels, listen }) => {
+    const admin = new Redis(redis.server.url)
+    const subscribed = async (): Promise<unknown> => ({
+      channels: await admin.call('PUBSUB', 'CHANNELS'),
+      patterns: await admin.call('PUBSUB', 'NUMPAT'),
+    })
+    const transport = new RedisTransport(redis.server.url, { channels })
+    const events = redis.adopt(transport)
+    const listening = await events.listen('ev', () => undefined)
+    const request = new AbortController()
+    const waits = Array.from({ length: 10_000 }, (_, i) => {
+      if (i % 4 === 0) return events.on('ev', i, 60_000)
+      if (i % 4 === 1) return events.on('ev', i, 1 + (i % 50))
+      // Of two on one id, the subscription is that of both.
+      if (i % 4 === 2) return events.on('ev', i % 400, { signal: request.signal })
+      return events.on('ev', i, { timeout: 60_000, signal: request.signal })
+    })
+    const all = Promise.allSettled(waits)
+    for (let i = 0; i < 10_000; i += 4) await events.emit('ev', i)
+    request.abort()
+    await all
+    const { pending, settled } = events.stats()
+    expect(pending).toBe(0)
+    expect(settled).toMatchObject({ event: 2_500, timeout: 2_500, aborted: 5_000 })
+    await eventually(async () => {
+      expect(await subscribed()).toEqual(listen)
+      return true
+    })
+    expect(desiredBy(transport)).toHaveLength(1)
+    await listening.close()
+    await events.close()
+    await eventually(async () => {
+      expect(await subscribed()).toEqual({ channels: [], patterns: 0 })
+      return true
+    })
+    expect(desiredBy(transport)).toEqual([])
+    admin.disconnect()
+  },
+  60_000,
+)
 
 test('the heap is back, and the process exits by itself after close', async () => {
   const child = await run('leaks.cjs', { REDIS_URL: redis.server.url, NODE_OPTIONS: '--expose-gc' })

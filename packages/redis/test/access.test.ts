@@ -117,16 +117,56 @@ test('of a batch only the emits of the forbidden name reject', async () => {
   expect(settled[1]).not.toBe(settled[3])
 })
 
-test('the smallest users of the documentation are enough', async () => {
-  await acl('worker', 'reset', 'on', `>${SECRET}`, 'resetchannels', '-@all', '&se:*', '+publish', '+info')
-  await acl('api', 'reset', 'on', `>${SECRET}`, 'resetchannels', '-@all', '&se:job:*', '+psubscribe', '+punsubscribe', '+ping', '+info') // prettier-ignore
-  const worker = make({ username: 'worker', password: SECRET })
-  const api = make({ username: 'api', password: SECRET, heartbeat: 20 })
-  await api.transport.subscribe({ name: 'job' })
-  await worker.transport.publish({ name: 'job', id: '1' }, event('[]'))
-  await api.receiver.arrived('1')
-  await api.transport.unsubscribe({ name: 'job' })
-  expect([...worker.receiver.errors(), ...api.receiver.errors()]).toEqual([])
+const worker = ['reset', 'on', `>${SECRET}`, '-@all', '&se:*', '+publish', '+info']
+const api = ['reset', 'on', `>${SECRET}`, '-@all', '+ping', '+info']
+const subscribing = ['+subscribe', '+unsubscribe']
+const patterns = ['+psubscribe', '+punsubscribe']
+test.each([
+  { channels: 'pattern', rules: ['&se:job:*', ...patterns], topic: { name: 'job' } },
+  { channels: 'name', rules: ['&se:*', ...subscribing], topic: { name: 'job' } },
+  { channels: 'id', rules: ['&se:*', ...subscribing], topic: { name: 'job', id: '1' } },
+  { channels: 'id', rules: ['&se:job:*', ...patterns], topic: { name: 'job' } },
+] as const)(
+  'the smallest users of the documentation are enough: $channels, $topic',
+  async ({ channels, rules, topic }) => {
+    await acl('worker', ...worker)
+    await acl('api', ...api, ...rules)
+    const there = make({ username: 'worker', password: SECRET, channels })
+    const here = make({ username: 'api', password: SECRET, channels, heartbeat: 20 })
+    await here.transport.subscribe(topic)
+    await there.transport.publish({ name: 'job', id: '1' }, event('[]'))
+    await here.receiver.arrived('1')
+    await here.transport.unsubscribe(topic)
+    expect(await admin.call('PUBSUB', 'CHANNELS')).toEqual([])
+    expect(await admin.call('PUBSUB', 'NUMPAT')).toBe(0)
+    expect([...there.receiver.errors(), ...here.receiver.errors()]).toEqual([])
+  },
+)
+
+test.each([
+  { channels: 'name', topic: { name: 'closed' }, channel: 'se:closed:' },
+  { channels: 'id', topic: { name: 'closed', id: ':' }, channel: 'se:closed:%3A' },
+] as const)(
+  'channels $channels: what is forbidden says which channel, here and there',
+  async ({ channels, topic, channel }) => {
+    await acl('limited', 'reset', 'on', `>${SECRET}`, '+@all', '&se:open:*')
+    const { transport } = make({ username: 'limited', password: SECRET, channels })
+    await expect(transport.subscribe(topic)).rejects.toMatchObject({ code: ForbiddenError.code, channel })
+    await expect(transport.publish({ name: 'closed', id: ':' }, event('[]'))).rejects.toMatchObject({ channel })
+    await acl('limited', '&se:closed:*')
+    await transport.subscribe(topic)
+    await transport.publish({ name: 'closed', id: ':' }, event('[]'))
+  },
+)
+
+test("channels 'id': a glob over names is no pattern, so it lets wait but not listen", async () => {
+  await acl('limited', 'reset', 'on', `>${SECRET}`, '+@all', '&se:*')
+  const { transport } = make({ username: 'limited', password: SECRET, channels: 'id' })
+  const [wait, listen] = await Promise.all(
+    [{ name: 'n', id: '1' }, { name: 'n' }].map((topic) => outcome(transport.subscribe(topic))),
+  )
+  expect(wait).toBe('resolved')
+  expect(listen).toMatchObject({ code: ForbiddenError.code, channel: 'se:n:*' })
 })
 
 test('that PING is forbidden is a sign of life', async () => {
