@@ -1,19 +1,21 @@
 import RedisMock from 'ioredis-mock'
 import { RedisTransport } from '@server-events/redis'
+import type { RedisTransportOptions } from '@server-events/redis'
 import { ServerEvents } from 'server-events'
 
 // How a service unit-tests its Redis wiring without a server.
 let port = 1
-const connected = (): [ServerEvents, ServerEvents] => {
+const connected = (options: RedisTransportOptions = {}): [ServerEvents, ServerEvents] => {
   const mock = new RedisMock({ host: 'mock', port: port++ })
   return [
-    new ServerEvents(new RedisTransport(mock), { listen: ['report'] }),
-    new ServerEvents(new RedisTransport(mock)),
+    new ServerEvents(new RedisTransport(mock, options), { listen: ['report'] }),
+    new ServerEvents(new RedisTransport(mock, options)),
   ]
 }
 
-test('waits, failures and timeouts work over an ioredis-mock instance', async () => {
-  const [api, worker] = connected()
+const modes: RedisTransportOptions[] = [{}, { channels: 'name' }, { channels: 'id' }]
+test.each(modes)('waits, failures and timeouts work over an ioredis-mock instance: %j', async (options) => {
+  const [api, worker] = connected(options)
   await api.init()
   await worker.init()
   const wait = api.on('report', 42, 5_000)

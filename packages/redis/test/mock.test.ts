@@ -2,14 +2,15 @@ import type { EventEmitter } from 'node:events'
 import RedisMock from 'ioredis-mock'
 import { UnsupportedError } from 'server-events'
 import { RedisTransport } from '@server-events/redis'
+import type { RedisTransportOptions } from '@server-events/redis'
 import { RecordingReceiver, event, outcome } from './support'
 
 // The mock keeps its world per host and port.
 let port = 20_000
-function world(): () => { transport: RedisTransport; receiver: RecordingReceiver } {
+function world(options: RedisTransportOptions = {}): () => { transport: RedisTransport; receiver: RecordingReceiver } {
   const client = new RedisMock({ host: 'mock', port: ++port })
   return () => {
-    const transport = new RedisTransport(client)
+    const transport = new RedisTransport(client, options)
     const receiver = new RecordingReceiver()
     transport.attach(receiver)
     return { transport, receiver }
@@ -62,15 +63,41 @@ test('after unsubscribe, and after close, nothing is heard', async () => {
   await c.transport.close()
 })
 
+test.each(['pattern', 'name', 'id'] as const)(
+  'channels %p: waits and listeners hear each event once, kept ones are recalled',
+  async (channels) => {
+    const make = world({ channels })
+    const [a, b] = [make(), make()]
+    const keys = ['1', '*', ':%'].map((id) => ({ name: 'a:*', id }))
+    await b.transport.subscribe({ name: 'a:*' })
+    if (channels === 'id') await Promise.all(keys.map((key) => b.transport.subscribe(key)))
+    await Promise.all(keys.map((key) => a.transport.keeper.publish(key, event('[1]', { kept: true }), 60_000)))
+    await a.transport.publish({ name: 'a:*', id: 'sentinel' }, event('[]'))
+    await b.receiver.arrived('sentinel')
+    expect(b.receiver.ids).toEqual([...keys.map(({ id }) => id), 'sentinel'])
+    expect(await b.transport.keeper.recall(keys)).toEqual(keys.map(() => expect.objectContaining({ body: '[1]' })))
+    if (channels === 'id') {
+      await b.transport.unsubscribe({ name: 'a:*' })
+      await Promise.all([...keys, { name: 'a:*', id: 'other' }].map((key) => a.transport.publish(key, event('[2]'))))
+      await a.transport.publish(keys[0]!, event('[]'))
+      await new Promise(setImmediate)
+      expect(b.receiver.ids.slice(4)).toEqual([...keys.map(({ id }) => id), '1'])
+    }
+    expect([...a.receiver.errors(), ...b.receiver.errors()]).toEqual([])
+    await Promise.all([a.transport.close(), b.transport.close()])
+  },
+)
+
 test('close leaves no listener behind in the mock, which would keep the client alive', async () => {
   const client = new RedisMock({ host: 'mock', port: ++port })
-  const transport = new RedisTransport(client)
+  const transport = new RedisTransport(client, { channels: 'id' })
   transport.attach(new RecordingReceiver())
   await transport.subscribe({ name: 'a' })
-  const { patternChannels } = client as unknown as { patternChannels: EventEmitter }
-  expect(patternChannels.eventNames()).toEqual(['se:a:*'])
+  await transport.subscribe({ name: 'a', id: '1' })
+  const { channels, patternChannels } = client as unknown as Record<'channels' | 'patternChannels', EventEmitter>
+  expect([...channels.eventNames(), ...patternChannels.eventNames()]).toEqual(['se:a:1', 'se:a:*'])
   await transport.close()
-  expect(patternChannels.eventNames()).toEqual([])
+  expect([...channels.eventNames(), ...patternChannels.eventNames()]).toEqual([])
 })
 
 test('the client that was given is neither used nor closed', async () => {
