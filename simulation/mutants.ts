@@ -157,9 +157,9 @@ export const mutants: readonly Mutant[] = [
   // Emits
   mutant(
     'an emit does not wait for a subscription in flight',
-    edit(outbox, 'if (holds) this', 'if (holds && name.held.length > 0) this'),
+    edit(outbox, 'return holds ?', 'return holds && name.held.length > 0 ?'),
   ),
-  mutant('a rejected emit is not told', edit(outbox, 'this.#rejected(error)', '')),
+  mutant('a rejected emit is not told', edit(outbox, 'if (error !== undefined) this.#rejected(error)', '')),
   mutant('an emit overtakes those that are held', edit(outbox, 'name.held.length > 0 || ', '')),
   mutant(
     'what is held stays when the connection is lost',

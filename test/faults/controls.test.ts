@@ -1,4 +1,5 @@
-import { Outbox, type Emit } from '../../packages/redis/src/outbox'
+import { Frame } from '../../packages/redis/src/frame'
+import { Outbox } from '../../packages/redis/src/outbox'
 import { Publisher } from '../../packages/redis/src/publisher'
 import { Subscriber } from '../../packages/redis/src/subscriber'
 import { UncertainError } from 'server-events'
@@ -96,9 +97,9 @@ control(
   async () => {
     const { expire } = Outbox.prototype as unknown as { expire(): void }
     broken(Outbox, 'expire', function () {
-      const before: unknown[] = [...this.emits]
+      const before: unknown[] = [...this.frames]
       expire.call(this)
-      this.emits = new Set([...before, ...this.emits])
+      this.frames = new Set([...before, ...this.frames])
     })
     const { stale } = await playKept(the.mutePublisher, { title: 'control: rejected emits are sent again' })
     expect(stale).toBeGreaterThan(0)
@@ -110,8 +111,8 @@ control(
   'if a silent publisher were not replaced, its emits would go on rejecting',
   async () => {
     // They are told, and nothing else is done.
-    broken(Publisher, 'expired', (emits: readonly Emit[]) => {
-      for (const emit of emits) emit.reject(new UncertainError('not acknowledged'))
+    broken(Publisher, 'expired', (frames: readonly Frame[]) => {
+      for (const frame of frames) frame.reject(() => new UncertainError('not acknowledged'))
     })
     const title = 'control: a publisher without answers is kept'
     const { outages, rejected } = await playKept(the.unanswered, { ...quick, unseen: 1_500, title })
@@ -148,10 +149,12 @@ describe('an emit outlives a cut, as long as its publishTimeout', () => {
 control(
   'if an emit resolved although it was not stored, it would be lost',
   async () => {
-    const { add } = Outbox.prototype
-    broken(Outbox, 'add', function (...args: Parameters<typeof add>) {
+    const { keep } = Frame.prototype
+    broken(Frame, 'keep', function (...args: Parameters<typeof keep>) {
+      const promise = keep.apply(this, args)
       // The refusal is written down where nobody reads it.
-      return Object.defineProperty(add.apply(this, args), 'notStored', { get: () => undefined, set: () => {} })
+      Object.defineProperty(this.kept.at(-1), 'notStored', { get: () => undefined, set: () => {} })
+      return promise
     })
     const { lost } = await playKept(the.outOfMemory, { ...quick, title: 'control: OOM is not told' })
     expect(lost).toBeGreaterThan(0)

@@ -71,6 +71,9 @@ export interface Transport {
    * UncertainError (written, never acknowledged: it may have been or may yet be delivered),
    * ForbiddenError, AuthError, ClosedError, PayloadTooLargeError.
    *
+   * Calls that will settle alike may share one promise: each emit has a promise and an error of its
+   * own all the same.
+   *
    * Order is kept per publisher and name; nothing else is said about order (contract 5).
    * `Receiver.deliver` is never called inside it (contract 4).
    */

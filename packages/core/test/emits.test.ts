@@ -351,6 +351,22 @@ describe('an emit that rejects', () => {
     expect(told).toHaveLength(1)
   })
 
+  test('with a promise that the transport gave for several: each has an error of its own, and is told', async () => {
+    const { events, transport, told } = start()
+    let reject!: (error: Error) => void
+    const shared = new Promise<void>((_, refuse) => (reject = refuse))
+    transport.publish = () => shared
+    const emits = [1, 2, 3].map((id) => rejection(events.emit('report', id)))
+    await settle()
+    expect(events.stats().queued).toBe(3)
+    reject(Object.assign(new Error('lost'), { code: 'ERR_CONNECTION' }))
+    const errors = await Promise.all(emits)
+    expect(errors.map(({ code }) => code)).toEqual(Array(3).fill('ERR_CONNECTION'))
+    expect(new Set(errors).size).toBe(3)
+    expect(told).toHaveLength(3)
+    expect(events.stats().queued).toBe(0)
+  })
+
   test('a publish that throws instead, against the contract, rejects the emit', async () => {
     const { events, transport } = start()
     jest.spyOn(transport, 'publish').mockImplementationOnce(() => {

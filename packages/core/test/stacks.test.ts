@@ -77,6 +77,30 @@ const failures: Record<string, (started: Started) => Promise<unknown>> = {
     later(() => transport.publishes.last.reject(new Error('unknown')))
     return emit
   },
+  // One that was held for a subscription in flight.
+  NotKeptError: ({ events, transport }) => {
+    transport.subscribes.manual = true
+    transport.publishes.manual = true
+    void events.on('report', 1)
+    const emit = events.emit('report', 1)
+    later(async () => {
+      transport.subscribes.last.resolve()
+      await settle()
+      transport.publishes.last.reject(Object.assign(new Error('no'), { code: 'ERR_NOT_KEPT' }))
+    })
+    return emit
+  },
+  // One of several that the transport settles with one promise.
+  PayloadTooLargeError: ({ events, transport }) => {
+    const shared = settle().then(() =>
+      Promise.reject(Object.assign(new Error('no'), { code: 'ERR_PAYLOAD_TOO_LARGE' })),
+    )
+    transport.publish = () => shared
+    void events.emit('report', 1)
+    const emit = events.emit('report', 2)
+    void events.emit('report', 3)
+    return emit
+  },
   AuthError: ({ events, transport }) => {
     transport.connects.manual = true
     const init = events.init()
@@ -97,7 +121,7 @@ const failures: Record<string, (started: Started) => Promise<unknown>> = {
   },
 }
 
-function later(work: () => void): void {
+function later(work: () => unknown): void {
   void settle().then(work)
 }
 
@@ -185,6 +209,16 @@ describe('orphans', () => {
       "await events.close(); events.on('report', 1); events.emit('report', 1); events.fail('report', 1)",
     ],
     ['emit', "transport.publish = () => reject('ERR_CONNECTION'); events.emit('report', 1)"],
+    [
+      'held emit',
+      "transport.subscribe = async () => { await tick() }; transport.publish = () => reject('ERR_CONNECTION'); " +
+        "events.on('report', 1, 5).catch(() => {}); events.emit('report', 1)",
+    ],
+    [
+      'emits that share a promise',
+      "const shared = tick().then(() => reject('ERR_CONNECTION')); transport.publish = () => shared; " +
+        "events.emit('report', 1); events.emit('report', 2)",
+    ],
     ['fail', "transport.publish = () => reject('ERR_CONNECTION'); events.fail('report', 1, new Error('failed'))"],
     ['throwing transport', "transport.publish = () => { throw new Error('no') }; events.emit('report', 1)"],
     ['payload', "events.emit('report', 1, 1n)"],

@@ -80,11 +80,15 @@ export function refusal(code: string, command: string, channel: string, place: s
   }
 }
 
+/** An event, and how many more that met the same fate. */
+export function named({ name, id }: EventKey, more: number): string {
+  const first = `event ${quoted(name)} with id ${quoted(id)}`
+  return more === 0 ? first : `${first} and ${more} more of its tick`
+}
+
 /** Published, but the server refused to store it. */
-export function notKept({ name, id }: EventKey, place: string, code: string): NotKeptError {
-  return new NotKeptError(
-    `event ${quoted(name)} with id ${quoted(id)} was published, but redis at ${place} did not store it (${code})`,
-  )
+export function notKept(key: EventKey, place: string, code: string): NotKeptError {
+  return new NotKeptError(`${named(key, 0)} was published, but redis at ${place} did not store it (${code})`)
 }
 
 export function closedError(): ClosedError {
@@ -92,8 +96,6 @@ export function closedError(): ClosedError {
 }
 
 /** Written, and nothing was heard of it. */
-export function uncertain({ name, id }: EventKey, when: string): UncertainError {
-  return new UncertainError(
-    `event ${quoted(name)} with id ${quoted(id)} was not acknowledged ${when}: it may have been delivered, or may be yet`,
-  )
+export function uncertain(events: string, when: string): UncertainError {
+  return new UncertainError(`${events} was not acknowledged ${when}: it may have been delivered, or may be yet`)
 }

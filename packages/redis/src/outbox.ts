@@ -1,111 +1,97 @@
 import { performance } from 'node:perf_hooks'
-import type { EventKey } from 'server-events'
-import type { Encoded } from './dialect'
-import type { Kept } from './kept'
-import type { Connection } from './link'
+import type { ServerEventsError } from 'server-events'
+import type { Frame, KeptEmit } from './frame'
 import { Timer } from './timer'
 
-/** What is to be done: an event is published, stored before if it is kept; or a kept one is removed. */
-export interface Order {
-  readonly event?: Encoded
-  readonly kept?: Kept
-  readonly removes?: string
-}
-
-/** An emit, or the removal of a kept outcome, that has not settled. */
-export interface Emit {
-  readonly key: EventKey
-  /** What is published; `undefined` for a removal. */
-  readonly event: Encoded | undefined
-  /** What is stored before it is published. */
-  readonly kept: Kept | undefined
-  /** The key that is removed. */
-  readonly removes: string | undefined
-  readonly due: number
-  readonly resolve: () => void
-  readonly reject: (error: Error) => void
-  /** Where it was written last; `undefined` if nowhere yet. */
-  writtenOn: Connection | undefined
-  writtenAt: number
-  /** Why the server did not store it, on this connection. */
-  notStored: string | undefined
-  /** Only if SET and PUBLISH go to different servers: which of the two are not answered, on this connection. */
-  storing: boolean
-  publishing: boolean
-}
-
 /**
- * The table of emits that have not settled. All have the same time, so the order of arrival is the
+ * The table of frames that have not settled. All have the same time, so the order of arrival is the
  * order of deadlines, and one timer does for all.
  */
 export class Outbox {
-  private readonly emits = new Set<Emit>()
+  private readonly frames = new Set<Frame>()
+  private unsettled = 0
   private readonly timer = new Timer(() => this.expire())
 
   constructor(
     private readonly timeout: number,
-    private readonly expired: (emits: readonly Emit[]) => void,
+    private readonly expired: (frames: readonly Frame[]) => void,
   ) {}
 
+  get isEmpty(): boolean {
+    return this.frames.size === 0
+  }
+
+  /** How many emits have not settled. */
   get size(): number {
-    return this.emits.size
+    return this.unsettled
   }
 
-  add(key: EventKey, order: Order, resolve: () => void, reject: (error: Error) => void): Emit {
-    const { event, kept, removes } = order
-    const emit: Emit = {
-      key,
-      event,
-      kept,
-      removes,
-      due: performance.now() + this.timeout,
-      resolve,
-      reject,
-      writtenOn: undefined,
-      writtenAt: 0,
-      notStored: undefined,
-      storing: false,
-      publishing: false,
-    }
+  /** An emit has joined one of the frames. */
+  joined(): void {
+    this.unsettled++
+  }
+
+  add(frame: Frame): void {
+    frame.due = performance.now() + this.timeout
     if (!this.timer.armed) this.timer.arm(this.timeout, true)
-    else if (this.emits.size === 0) this.timer.hold(true)
-    this.emits.add(emit)
-    return emit
+    else if (this.frames.size === 0) this.timer.hold(true)
+    this.frames.add(frame)
   }
 
-  has(emit: Emit): boolean {
-    return this.emits.has(emit)
+  has(frame: Frame): boolean {
+    return this.frames.has(frame)
   }
 
   /** In the order of arrival. */
-  all(): Emit[] {
-    return [...this.emits]
+  all(): Frame[] {
+    return [...this.frames]
   }
 
-  /** Takes it out; false if it has settled before. */
-  take(emit: Emit): boolean {
-    if (!this.emits.delete(emit)) return false
-    if (this.emits.size === 0) this.timer.hold(false)
-    return true
+  /** Its command is answered: all that was asked is done, but for what is still to be stored. */
+  accept(frame: Frame, place: string): void {
+    if (this.frames.has(frame)) this.settle(frame, () => frame.accept(place))
   }
 
-  takeAll(): Emit[] {
+  /** The SET of an event is answered. */
+  stored(frame: Frame, emit: KeptEmit, place: string): void {
+    if (this.frames.has(frame)) this.settle(frame, () => frame.settleKept(emit, place))
+  }
+
+  reject(frame: Frame, makeError: (events: string) => ServerEventsError): void {
+    if (this.frames.has(frame)) this.settle(frame, () => frame.reject(makeError))
+  }
+
+  takeAll(): Frame[] {
     const all = this.all()
-    this.emits.clear()
+    this.frames.clear()
+    this.unsettled = 0
     this.timer.clear()
     return all
+  }
+
+  private settle(frame: Frame, settle: () => void): void {
+    const before = frame.size
+    settle()
+    const left = frame.size
+    this.unsettled -= before - left
+    if (left > 0) return
+    this.frames.delete(frame)
+    if (this.frames.size === 0) this.timer.hold(false)
   }
 
   private expire(): void {
     // A timer may fire a fraction of a millisecond early by this clock.
     const now = performance.now() + 1
-    const due: Emit[] = []
-    for (const emit of this.emits) {
-      if (emit.due > now) break
-      due.push(emit)
+    const due: Frame[] = []
+    for (const frame of this.frames) {
+      if (frame.due > now) break
+      due.push(frame)
     }
-    for (const emit of due) this.emits.delete(emit)
-    const [next] = this.emits
+    for (const frame of due) {
+      this.frames.delete(frame)
+      this.unsettled -= frame.size
+    }
+    const [next] = this.frames
     if (next) this.timer.arm(Math.max(1, next.due - performance.now()), true)
     if (due.length > 0) this.expired(due)
   }

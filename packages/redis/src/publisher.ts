@@ -1,7 +1,9 @@
 import { AuthError, ConnectionError } from 'server-events'
 import type { EventKey, Message, Receiver, ServerEventsError } from 'server-events'
+import { Batch } from './batch'
 import type { Dialect } from './dialect'
-import { closedError, quoted, uncertain } from './errors'
+import { closedError, uncertain } from './errors'
+import type { Frame } from './frame'
 import { keptOf, keyOf } from './kept'
 import { Link } from './link'
 import type { Connection, Side } from './link'
@@ -9,7 +11,6 @@ import { Lookups } from './lookups'
 import type { Found } from './lookups'
 import type { Settings } from './options'
 import { Outbox } from './outbox'
-import type { Emit, Order } from './outbox'
 import type { Dialer } from './source'
 import type { Store } from './store'
 import { Transmission } from './transmission'
@@ -29,15 +30,19 @@ export class Publisher implements Side {
   private readonly lookups: Lookups
   /** While there is a connection. */
   private transmission: Transmission | undefined
-  /** Emitted in this tick, while there is a connection. */
-  private fresh: Emit[] = []
+  /** Made in this tick, while there is a connection. */
+  private fresh: Frame[] = []
+  private readonly batch: Batch
   private connecting: Connecting[] = []
   private closed = false
+  private tickEnds = false
   private readonly flush = (): void => {
-    const emits = this.fresh
-    if (emits.length === 0) return
+    this.tickEnds = false
+    this.batch.end()
+    const frames = this.fresh
+    if (frames.length === 0) return
     this.fresh = []
-    this.transmission?.write(emits.filter((emit) => this.outbox.has(emit)))
+    this.transmission?.write(frames)
   }
   /** Behind the promise reactions of this tick, so that all their emits leave together. */
   private readonly flushAtEndOfTick = (): void => nextTick(this.flush)
@@ -50,7 +55,8 @@ export class Publisher implements Side {
     private readonly storeOf: (connection: Connection) => Store,
   ) {
     this.link = new Link('publish', dialer, settings.connectTimeout, this)
-    this.outbox = new Outbox(settings.publishTimeout, (emits) => this.expired(emits))
+    this.batch = new Batch(settings.batch, (frame) => this.enqueue(frame))
+    this.outbox = new Outbox(settings.publishTimeout, (frames) => this.expired(frames))
     this.lookups = new Lookups(
       settings.publishTimeout,
       storeOf,
@@ -69,20 +75,23 @@ export class Publisher implements Side {
   }
 
   publish(key: EventKey, message: Message): Promise<void> {
-    return this.send(key, () => ({ event: this.dialect.encode(key, message) }))
+    return this.send(() => {
+      const event = this.dialect.encode(key, message)
+      return this.batch.frameFor(key, event).add(event.text)
+    })
   }
 
   /** Stores it for so many ms, then publishes it. */
   keep(key: EventKey, message: Message, ms: number): Promise<void> {
-    return this.send(key, () => ({
-      event: this.dialect.encode(key, message),
-      kept: keptOf(this.settings.prefix, key, message, ms),
-    }))
+    return this.send(() => {
+      const event = this.dialect.encode(key, message)
+      return this.batch.frameFor(key, event).keep(key, event.text, keptOf(this.settings.prefix, key, message, ms))
+    })
   }
 
   /** Removes what is kept, in order with what is emitted of the name. */
   forget(key: EventKey): Promise<void> {
-    return this.send(key, () => ({ removes: keyOf(this.settings.prefix, key) }))
+    return this.send(() => this.batch.removal(key, keyOf(this.settings.prefix, key)).add(''))
   }
 
   /** Reads keys; without a connection, and none about to be, it answers Errors at once. Never rejects. */
@@ -93,18 +102,25 @@ export class Publisher implements Side {
     return found
   }
 
-  private send(key: EventKey, order: () => Order): Promise<void> {
+  private send(put: () => Promise<void>): Promise<void> {
     if (this.closed) return Promise.reject(closedError())
     if (!this.transmission && this.outbox.size >= this.settings.maxQueued) return Promise.reject(this.full())
-    return new Promise((resolve, reject) => {
-      const emit = this.outbox.add(key, order(), resolve, reject)
-      if (!this.transmission) {
-        this.link.open()
-        return
-      }
-      this.fresh.push(emit)
-      if (this.fresh.length === 1) void Promise.resolve().then(this.flushAtEndOfTick)
-    })
+    try {
+      const settled = put()
+      this.outbox.joined()
+      return settled
+    } catch (error) {
+      return Promise.reject(error)
+    }
+  }
+
+  private enqueue(frame: Frame): void {
+    this.outbox.add(frame)
+    if (this.transmission) this.fresh.push(frame)
+    else this.link.open()
+    if (this.tickEnds) return
+    this.tickEnds = true
+    void Promise.resolve().then(this.flushAtEndOfTick)
   }
 
   async close(): Promise<void> {
@@ -112,19 +128,22 @@ export class Publisher implements Side {
     this.leave()
     this.lookups.idle()
     for (const { reject } of this.takeConnecting()) reject(closedError())
-    for (const emit of this.outbox.takeAll())
-      emit.reject(emit.writtenOn ? uncertain(emit.key, 'before this transport was closed') : closedError())
+    for (const frame of this.outbox.takeAll())
+      frame.reject((events) =>
+        frame.writtenOn ? uncertain(events, 'before this transport was closed') : closedError(),
+      )
     await this.link.close()
   }
 
   needed(): boolean {
-    return this.connecting.length > 0 || this.outbox.size > 0 || this.lookups.size > 0
+    return this.connecting.length > 0 || !this.outbox.isEmpty || this.lookups.size > 0
   }
 
   up(connection: Connection): void {
     const { outbox, settings } = this
     const lose = (cause: ServerEventsError): void => this.link.drop(connection, cause)
     this.transmission = new Transmission(connection, this.storeOf(connection), outbox, settings, lose)
+    this.batch.end()
     // Before anyone is told: what is emitted then comes after what is waiting.
     this.transmission.write(outbox.all())
     this.lookups.up(connection)
@@ -146,22 +165,22 @@ export class Publisher implements Side {
   refused({ message }: AuthError): void {
     this.lookups.idle(() => new AuthError(message))
     for (const { reject } of this.takeConnecting()) reject(new AuthError(message))
-    for (const emit of this.outbox.takeAll()) emit.reject(new AuthError(message))
+    this.batch.end()
+    for (const frame of this.outbox.takeAll()) frame.reject(() => new AuthError(message))
   }
 
-  private expired(emits: readonly Emit[]): void {
+  private expired(frames: readonly Frame[]): void {
     const { publishTimeout } = this.settings
-    for (const emit of emits) {
-      emit.reject(
-        emit.writtenOn
-          ? uncertain(emit.key, `within ${publishTimeout} ms`)
+    for (const frame of frames) {
+      frame.reject((events) =>
+        frame.writtenOn
+          ? uncertain(events, `within ${publishTimeout} ms`)
           : new ConnectionError(
-              `event ${quoted(emit.key.name)} with id ${quoted(emit.key.id)} was not sent: ` +
-                `no connection to redis at ${this.link.place} within ${publishTimeout} ms`,
+              `${events} was not sent: no connection to redis at ${this.link.place} within ${publishTimeout} ms`,
             ),
       )
     }
-    for (const { writtenOn, writtenAt } of emits)
+    for (const { writtenOn, writtenAt } of frames)
       if (writtenOn && writtenOn === this.transmission?.connection) this.transmission.overdue('PUBLISH', writtenAt)
   }
 

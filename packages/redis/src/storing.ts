@@ -1,18 +1,18 @@
 import { performance } from 'node:perf_hooks'
-import type { Emit } from './outbox'
+import type { Frame } from './frame'
 import { Timer } from './timer'
 
 interface Place {
-  readonly emit: Emit
+  readonly frame: Frame
   readonly due: number
   free: boolean
 }
 
 /**
- * Where a SET and its PUBLISH go to different servers: an event leaves when its SET is answered,
- * and behind all events of its name that were emitted before it. So that a master that is away
- * does not hold up the whole name, an event leaves after `patience` ms all the same, while its
- * emit goes on waiting for the SET.
+ * Where a SET and its PUBLISH go to different servers: a frame leaves when its SETs are answered,
+ * and behind all frames of its name that were made before it. So that a master that is away does
+ * not hold up the whole name, a frame leaves after `patience` ms all the same, while its emits go
+ * on waiting for their SETs.
  */
 export class Storing {
   /** By name, in the order of emitting; in each, the first one is not free to go. */
@@ -23,14 +23,14 @@ export class Storing {
 
   constructor(
     private readonly patience: number,
-    private readonly leave: (emits: readonly Emit[]) => void,
+    private readonly leave: (frames: readonly Frame[]) => void,
   ) {}
 
-  /** `stored` resolves when the SET is answered in whatever way; `undefined` for what is not kept. */
-  add(emit: Emit, stored: Promise<void> | undefined): void {
-    const { name } = emit.key
+  /** `stored` resolves when its SETs are answered in whatever way; `undefined` where nothing is kept. */
+  add(frame: Frame, stored: Promise<unknown> | undefined): void {
+    const { name } = frame
     const queue = this.queues.get(name) ?? []
-    const place = { emit, due: performance.now() + this.patience, free: stored === undefined }
+    const place = { frame, due: performance.now() + this.patience, free: stored === undefined }
     queue.push(place)
     this.queues.set(name, queue)
     if (stored) {
@@ -51,7 +51,7 @@ export class Storing {
 
   private free(place: Place): void {
     place.free = true
-    this.advance(place.emit.key.name)
+    this.advance(place.frame.name)
   }
 
   private advance(name: string): void {
@@ -60,7 +60,7 @@ export class Storing {
     const held = queue.findIndex(({ free }) => !free)
     const gone = queue.splice(0, held < 0 ? queue.length : held)
     if (queue.length === 0) this.queues.delete(name)
-    this.leave(gone.map(({ emit }) => emit))
+    this.leave(gone.map(({ frame }) => frame))
   }
 
   private expire(): void {
@@ -70,7 +70,7 @@ export class Storing {
       if (place.due > now) break
       this.kept.delete(place)
       place.free = true
-      names.add(place.emit.key.name)
+      names.add(place.frame.name)
     }
     for (const name of names) this.advance(name)
     const [next] = this.kept

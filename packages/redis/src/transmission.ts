@@ -1,13 +1,11 @@
 import { performance } from 'node:perf_hooks'
 import { AuthError, ConnectionError } from 'server-events'
 import type { ServerEventsError } from 'server-events'
-import { notKept, refusal, replyCode } from './errors'
-import { framesOf } from './frames'
-import type { Frame } from './frames'
-import type { Kept } from './kept'
+import { refusal, replyCode } from './errors'
+import type { Frame, KeptEmit } from './frame'
 import type { Connection } from './link'
 import type { Settings } from './options'
-import type { Emit, Outbox } from './outbox'
+import type { Outbox } from './outbox'
 import type { Store } from './store'
 import { Storing } from './storing'
 
@@ -16,17 +14,17 @@ const nextTick = process.nextTick.bind(process)
 
 const noop = (): void => undefined
 
-/** Writes emits to one connection and settles those that are answered on it. */
+/** Writes frames to one connection and settles those that are answered on it. */
 export class Transmission {
   private ended = false
   private heardAt = performance.now()
   private readonly storing: Storing
   /** Stored in this tick, where SET and PUBLISH go to different servers. */
-  private stored: Emit[] = []
+  private stored: Frame[] = []
   private readonly publishStored = (): void => {
     const { stored } = this
     this.stored = []
-    this.send(stored.filter((emit) => this.isWanted(emit)))
+    this.send(stored.filter((frame) => this.isWanted(frame)))
   }
 
   /** `lose` gives the connection up. */
@@ -37,12 +35,12 @@ export class Transmission {
     private readonly settings: Settings,
     private readonly lose: (cause: ServerEventsError) => void,
   ) {
-    this.storing = new Storing(Math.ceil(settings.publishTimeout / 2), (emits) => this.release(emits))
+    this.storing = new Storing(Math.ceil(settings.publishTimeout / 2), (frames) => this.release(frames))
   }
 
-  write(emits: readonly Emit[]): void {
-    if (this.store.inOrder) this.send(emits)
-    else for (const emit of emits) this.storeBefore(emit)
+  write(frames: readonly Frame[]): void {
+    if (this.store.inOrder) this.send(frames)
+    else for (const frame of frames) this.storeBefore(frame)
   }
 
   /** The connection is gone: nothing that comes of it counts any more. */
@@ -74,42 +72,43 @@ export class Transmission {
     )
   }
 
-  private isWanted(emit: Emit | undefined): boolean {
-    return !this.ended && emit !== undefined && this.outbox.has(emit)
+  private isWanted(frame: Frame): boolean {
+    return !this.ended && this.outbox.has(frame)
   }
 
-  private storeBefore(emit: Emit): void {
-    if (emit.removes !== undefined) {
-      this.send([emit])
+  private storeBefore(frame: Frame): void {
+    if (frame.command === 'DEL') {
+      this.send([frame])
       return
     }
-    emit.publishing = true
-    if (!emit.kept) {
-      this.storing.add(emit, undefined)
+    frame.publishing = true
+    const unsettled = frame.kept.filter(({ settled }) => !settled)
+    if (unsettled.length === 0) {
+      this.storing.add(frame, undefined)
       return
     }
-    emit.storing = true
-    emit.writtenOn = this.connection
+    frame.writtenOn = this.connection
     // Whoever does not answer in time, it is not this connection.
-    emit.writtenAt = Infinity
-    const stored = this.keep(emit, emit.kept)
-    this.storing.add(emit, stored)
-    void stored.then(() => {
-      if (this.ended) return
-      emit.storing = false
-      this.settle(emit)
+    frame.writtenAt = Infinity
+    const stored = unsettled.map((emit) => {
+      emit.storing = true
+      return this.keep(frame, emit).then(() => {
+        if (this.ended) return
+        emit.storing = false
+        this.outbox.stored(frame, emit, this.connection.place)
+      })
     })
+    this.storing.add(frame, Promise.all(stored))
   }
 
-  private release(emits: readonly Emit[]): void {
-    this.stored.push(...emits)
-    if (this.stored.length === emits.length) void Promise.resolve().then(() => nextTick(this.publishStored))
+  private release(frames: readonly Frame[]): void {
+    this.stored.push(...frames)
+    if (this.stored.length === frames.length) void Promise.resolve().then(() => nextTick(this.publishStored))
   }
 
-  private send(emits: readonly Emit[]): void {
-    const frames = framesOf(emits, this.settings.batch)
-    // One system call for all; for a lone frame it would only cost.
-    const lone = frames.length === 1 && frames[0]?.emits.length === 1 && frames[0].emits[0]?.kept === undefined
+  private send(frames: readonly Frame[]): void {
+    // One system call for all; for a lone command it would only cost.
+    const lone = frames.length === 1 && frames[0]?.kept.length === 0
     const stream = lone ? undefined : this.connection.client.stream
     stream?.cork()
     for (const frame of frames) this.transmit(frame)
@@ -118,18 +117,16 @@ export class Transmission {
 
   private transmit(frame: Frame): void {
     const { connection, store } = this
-    const { channel, payload, emits } = frame
-    const here = payload !== undefined || store.inOrder
-    const now = here ? performance.now() : Infinity
-    for (const emit of emits) {
-      emit.writtenOn = connection
-      emit.writtenAt = now
-      if (emit.kept && store.inOrder) void this.keep(emit, emit.kept)
-    }
+    const { command, channel, kept } = frame
+    const here = command === 'PUBLISH' || store.inOrder
+    frame.writtenOn = connection
+    frame.writtenAt = here ? performance.now() : Infinity
+    frame.publishing = true
+    if (store.inOrder) for (const emit of kept) void this.keep(frame, emit)
     const answer =
-      payload === undefined
-        ? store.del(connection, channel, () => this.isWanted(emits[0]))
-        : connection.client.publish(channel, payload)
+      command === 'DEL'
+        ? store.del(connection, channel, () => this.isWanted(frame))
+        : connection.client.publish(channel, frame.payload)
     answer.then(
       () => {
         if (this.ended) return
@@ -148,33 +145,24 @@ export class Transmission {
   }
 
   /** Written before its PUBLISH, and answered before it. Never rejects. */
-  private keep(emit: Emit, kept: Kept): Promise<void> {
+  private keep(frame: Frame, emit: KeptEmit): Promise<void> {
     emit.notStored = undefined
     return this.store
-      .set(this.connection, kept, () => this.isWanted(emit))
+      .set(this.connection, emit.kept, () => !emit.settled && this.isWanted(frame))
       .then(noop, (error: unknown) => {
         if (!this.ended) emit.notStored = replyCode(error)
       })
   }
 
-  private accepted({ emits }: Frame): void {
-    for (const emit of emits) {
-      emit.publishing = false
-      this.settle(emit)
-    }
-    if (emits.some(({ notStored }) => notStored === 'READONLY')) this.leaveReplica()
+  private accepted(frame: Frame): void {
+    this.outbox.accept(frame, this.connection.place)
+    if (frame.kept.some(({ notStored }) => notStored === 'READONLY')) this.leaveReplica()
   }
 
-  private settle(emit: Emit): void {
-    if (emit.storing || emit.publishing || !this.outbox.take(emit)) return
-    if (emit.notStored === undefined) emit.resolve()
-    else emit.reject(notKept(emit.key, this.connection.place, emit.notStored))
-  }
-
-  private refused({ channel, payload, emits }: Frame, code: string): void {
-    const command = payload === undefined ? 'DEL' : 'PUBLISH'
+  private refused(frame: Frame, code: string): void {
+    const { command, channel } = frame
     const refuse = (): ServerEventsError => refusal(code, command, channel, this.connection.place)
-    for (const emit of emits) if (this.outbox.take(emit)) emit.reject(refuse())
+    this.outbox.reject(frame, refuse)
     const error = refuse()
     if (error instanceof AuthError) this.lose(error)
     else if (code === 'READONLY') this.leaveReplica()

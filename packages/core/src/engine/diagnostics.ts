@@ -1,7 +1,7 @@
 import { channel } from 'node:diagnostics_channel'
 import type { ServerEventsError, TimeoutDetails } from '../errors'
 import type { Message, Store, Topic } from '../transport'
-import type { Outgoing } from './outbox'
+import type { Outgoing } from './shipment'
 import type { Pending } from './pending'
 import type { Way } from './recall'
 import type { Outcome, StreamOutcome } from './stats'

@@ -1,5 +1,5 @@
 import { ById } from './by-id'
-import type { Outgoing } from './outbox'
+import type { Held } from './outbox'
 import type { Pending } from './pending'
 import type { Stream } from './stream'
 import type { Subscription } from './subscription'
@@ -18,7 +18,7 @@ export class Name {
   /** The subscriptions by id, where the transport routes by id. */
   readonly byId = new Map<string, Subscription>()
   /** Emits and fails that wait for a subscription in flight, in order. */
-  held: Outgoing[] = []
+  held: Held[] = []
 
   constructor(name: string) {
     this.name = name

@@ -1,35 +1,21 @@
 import type { ServerEventsError } from '../errors'
-import type { EventKey, Message, Transport } from '../transport'
-import { channels, emitted } from './diagnostics'
+import type { Transport } from '../transport'
+import { emitted } from './diagnostics'
 import { fromTransport } from './from-transport'
 import type { Hold } from './hold'
 import type { Name } from './names'
-import { rejectAtCaller } from './rejection'
+import { Shipment, type Outgoing } from './shipment'
 
 /** An emit holds for a subscription in flight at most this long. */
 const longestHold = 5000
 
-/** One emit or fail until it settles. */
-export class Outgoing {
-  readonly key: EventKey
-  readonly message: Message
-  /** How long it is kept, in ms; 0 is not at all. */
-  readonly keep: number
+/** An emit that waits until its name's subscription has settled. */
+export interface Held {
+  readonly outgoing: Outgoing
   readonly promise: Promise<void>
-  resolve!: () => void
-  /** When it was asked for, if somebody will hear how long it took. */
-  readonly began = channels.emit.hasSubscribers ? performance.now() : undefined
-  /** Ends its holding. */
-  holdTimer: NodeJS.Timeout | undefined
-
-  constructor(key: EventKey, message: Message, keep: number) {
-    this.key = key
-    this.message = message
-    this.keep = keep
-    this.promise = new Promise((resolve) => {
-      this.resolve = resolve
-    })
-  }
+  /** Settles the promise as this one. */
+  readonly follow: (published: Promise<void>) => void
+  readonly timer: NodeJS.Timeout
 }
 
 /**
@@ -40,7 +26,10 @@ export class Outbox {
   readonly #transport: Transport
   readonly #hold: Hold
   readonly #rejected: (error: ServerEventsError) => void
-  readonly #unsettled = new Set<Outgoing>()
+  /** By the promise of the transport that settles them. */
+  readonly #shipments = new Map<Promise<void>, Shipment>()
+  #held = 0
+  #shipped = 0
   #whenIdle: (() => void) | undefined
 
   constructor(transport: Transport, hold: Hold, rejected: (error: ServerEventsError) => void) {
@@ -50,23 +39,19 @@ export class Outbox {
   }
 
   get size(): number {
-    return this.#unsettled.size
+    return this.#held + this.#shipped
   }
 
   /** `name` is what is known of the event's name, `mayHold` false while the subscribing side is away. */
   send(outgoing: Outgoing, name: Name | undefined, mayHold: boolean): Promise<void> {
-    this.#unsettled.add(outgoing)
-    this.#hold.add()
     const holds = name !== undefined && (name.held.length > 0 || (mayHold && name.awaits(outgoing.key.id)))
-    if (holds) this.#holdBack(outgoing, name)
-    else this.#publish(outgoing)
-    return outgoing.promise
+    return holds ? this.#holdBack(outgoing, name) : this.#publish(outgoing)
   }
 
   /** A subscription of the name has settled or is wanted no more: lets go what waits for no other one. */
   settled(name: Name): void {
     let count = 0
-    while (count < name.held.length && !name.awaits((name.held[count] as Outgoing).key.id)) count++
+    while (count < name.held.length && !name.awaits((name.held[count] as Held).outgoing.key.id)) count++
     this.#release(name, count)
   }
 
@@ -77,7 +62,7 @@ export class Outbox {
 
   /** Resolves when nothing is unsettled. */
   idle(): Promise<void> {
-    if (this.#unsettled.size === 0) return Promise.resolve()
+    if (this.size === 0) return Promise.resolve()
     return new Promise((resolve) => {
       this.#whenIdle = resolve
     })
@@ -85,36 +70,38 @@ export class Outbox {
 
   /** Rejects what the transport left unsettled. */
   close(makeError: () => ServerEventsError): void {
-    for (const outgoing of [...this.#unsettled]) this.#reject(outgoing, makeError)
+    for (const published of [...this.#shipments.keys()]) this.#settle(published, makeError)
   }
 
-  #holdBack(outgoing: Outgoing, name: Name): void {
-    name.held.push(outgoing)
-    outgoing.holdTimer = setTimeout(() => {
-      this.#release(name, name.held.indexOf(outgoing) + 1)
+  #holdBack(outgoing: Outgoing, name: Name): Promise<void> {
+    this.#held++
+    this.#hold.add()
+    let follow!: Held['follow']
+    const promise = new Promise<void>((resolve) => {
+      follow = resolve
+    })
+    const timer = setTimeout(() => {
+      this.#release(name, name.held.indexOf(held) + 1)
       // Those behind it that waited for nothing but their turn.
       this.settled(name)
     }, longestHold)
+    const held: Held = { outgoing, promise, follow, timer }
+    name.held.push(held)
+    return promise
   }
 
   #release(name: Name, count: number): void {
-    for (const outgoing of name.held.splice(0, count)) {
-      clearTimeout(outgoing.holdTimer)
-      this.#publish(outgoing)
+    for (const { outgoing, promise, follow, timer } of name.held.splice(0, count)) {
+      clearTimeout(timer)
+      this.#held--
+      this.#hold.release()
+      follow(this.#publish(outgoing, promise))
     }
   }
 
-  #publish(outgoing: Outgoing): void {
-    this.#handOver(outgoing).then(
-      () => {
-        if (!this.#settle(outgoing)) return
-        emitted(outgoing, undefined)
-        outgoing.resolve()
-      },
-      (error: unknown) => {
-        this.#reject(outgoing, () => fromTransport(error))
-      },
-    )
+  #publish(outgoing: Outgoing, follower?: Promise<void>): Promise<void> {
+    this.#shipped++
+    return this.#shipmentOf(this.#handOver(outgoing)).add(outgoing, follower)
   }
 
   #handOver({ key, message, keep }: Outgoing): Promise<void> {
@@ -128,21 +115,40 @@ export class Outbox {
     }
   }
 
-  #reject(outgoing: Outgoing, makeError: () => ServerEventsError): void {
-    if (!this.#settle(outgoing)) return
-    const error = makeError()
-    emitted(outgoing, error)
-    this.#rejected(error)
-    rejectAtCaller(outgoing.promise, outgoing.resolve, makeError)
+  #shipmentOf(published: Promise<void>): Shipment {
+    const known = this.#shipments.get(published)
+    if (known !== undefined) return known
+    const shipment = new Shipment()
+    this.#shipments.set(published, shipment)
+    this.#hold.add()
+    published.then(
+      () => {
+        this.#settle(published, undefined)
+      },
+      (error: unknown) => {
+        this.#settle(published, () => fromTransport(error))
+      },
+    )
+    return shipment
   }
 
-  #settle(outgoing: Outgoing): boolean {
-    if (!this.#unsettled.delete(outgoing)) return false
+  /** `makeError` if it failed. */
+  #settle(published: Promise<void>, makeError: (() => ServerEventsError) | undefined): void {
+    const shipment = this.#shipments.get(published)
+    if (shipment === undefined) return
+    this.#shipments.delete(published)
     this.#hold.release()
-    if (this.#unsettled.size === 0 && this.#whenIdle !== undefined) {
-      this.#whenIdle()
+    this.#shipped -= shipment.emits.length
+    if (this.size === 0) {
+      this.#whenIdle?.()
       this.#whenIdle = undefined
     }
-    return true
+    for (const outgoing of shipment.emits) {
+      const error = makeError?.()
+      emitted(outgoing, error)
+      if (error !== undefined) this.#rejected(error)
+    }
+    if (makeError === undefined) shipment.resolve()
+    else shipment.reject(makeError)
   }
 }

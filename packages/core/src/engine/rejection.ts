@@ -18,9 +18,6 @@ export function given(error: unknown): Given {
  * that awaits the promise, and marks the promise as handled (promises derived from it are not).
  *
  * Nothing of this costs a pending wait a byte: no Error per wait, no second promise, no `reject`.
- * It works because V8 walks from a running promise reaction to the one awaiting function. So the
- * error is made inside a reaction of the promise that ours was resolved with, and only then is the
- * second reaction (`catch`) added: V8 stops walking at a promise that has two. (docs/decisions/0003)
  */
 export function rejectAtCaller(
   promise: Promise<unknown>,
@@ -28,13 +25,24 @@ export function rejectAtCaller(
   makeError: () => unknown,
   handled = true,
 ): void {
+  resolve(rejectedAtCaller(promise, makeError, handled) as never)
+}
+
+/**
+ * What `promise` is to be resolved with, so that it rejects as `rejectAtCaller` says.
+ *
+ * It works because V8 walks from a running promise reaction to the one awaiting function. So the
+ * error is made inside a reaction of the promise that ours was resolved with, and only then is the
+ * second reaction (`catch`) added: V8 stops walking at a promise that has two. (docs/decisions/0003)
+ */
+export function rejectedAtCaller(promise: Promise<unknown>, makeError: () => unknown, handled = true): Promise<never> {
   const throwing = (): never => {
     const made = makeError()
     if (made instanceof ServerEventsError) Error.captureStackTrace(made, throwing)
     if (handled) promise.catch(noop)
     throw made instanceof Given ? made.error : made
   }
-  resolve(Promise.resolve().then(noop).then(throwing) as never)
+  return Promise.resolve().then(noop).then(throwing)
 }
 
 /** A rejection that is known at the call, as a promise that counts as handled. */

@@ -1,0 +1,59 @@
+import type { ServerEventsError } from '../errors'
+import type { EventKey, Message } from '../transport'
+import { channels } from './diagnostics'
+import { noop, rejectedAtCaller } from './rejection'
+
+/** One emit or fail on its way out. */
+export class Outgoing {
+  readonly key: EventKey
+  readonly message: Message
+  /** How long it is kept, in ms; 0 is not at all. */
+  readonly keep: number
+  /** When it was asked for, if somebody will hear how long it took. */
+  readonly began = channels.emit.hasSubscribers ? performance.now() : undefined
+
+  constructor(key: EventKey, message: Message, keep: number) {
+    this.key = key
+    this.message = message
+    this.keep = keep
+  }
+}
+
+/**
+ * What a transport settles with one promise: the emits of a tick, where it shares one, else a single
+ * emit. Each has a promise of its own all the same, since a shared one could not name its caller.
+ */
+export class Shipment {
+  readonly emits: Outgoing[] = []
+  readonly #settled: Promise<void>
+  #resolve!: () => void
+  #reject!: (makeError: () => ServerEventsError) => void
+
+  constructor() {
+    this.#settled = new Promise((resolve, reject) => {
+      this.#resolve = resolve
+      this.#reject = reject
+    })
+  }
+
+  /**
+   * Settles with the shipment, and counts as handled. `follower` is the promise that the caller has,
+   * if that is another one, which will be resolved with this one.
+   */
+  add(outgoing: Outgoing, follower?: Promise<void>): Promise<void> {
+    this.emits.push(outgoing)
+    const promise: Promise<void> = this.#settled.then(noop, (makeError: unknown) =>
+      rejectedAtCaller(follower ?? promise, makeError as () => ServerEventsError),
+    )
+    return promise
+  }
+
+  resolve(): void {
+    this.#resolve()
+  }
+
+  /** Every emit gets an error of its own. */
+  reject(makeError: () => ServerEventsError): void {
+    this.#reject(makeError)
+  }
+}

@@ -1,0 +1,40 @@
+import type { EventKey } from 'server-events'
+import type { Encoded } from './dialect'
+import { Frame } from './frame'
+
+/** Puts what is emitted in one tick into as few frames as their limits allow, keeping the order of each name. */
+export class Batch {
+  /** By name, the frame that still takes events. */
+  private readonly open = new Map<string, Frame>()
+
+  /** With `shares` false every event has a frame of its own; `made` is told of each frame. */
+  constructor(
+    private readonly shares: boolean,
+    private readonly made: (frame: Frame) => void,
+  ) {}
+
+  /** The frame that an event goes into, and has to be added to. */
+  frameFor(key: EventKey, { channel, text, alone }: Encoded): Frame {
+    const open = this.open.get(key.name)
+    if (open && !alone && open.hasRoom(text)) return open
+    const frame = new Frame('PUBLISH', channel, key, alone)
+    // What comes after a lone one must not overtake it in an earlier frame.
+    if (alone || !this.shares) this.open.delete(key.name)
+    else this.open.set(key.name, frame)
+    this.made(frame)
+    return frame
+  }
+
+  /** Nothing of the name passes it. */
+  removal(key: EventKey, of: string): Frame {
+    const frame = new Frame('DEL', of, key, true)
+    this.open.delete(key.name)
+    this.made(frame)
+    return frame
+  }
+
+  /** The tick is over: what comes now goes into new frames. */
+  end(): void {
+    this.open.clear()
+  }
+}

@@ -1,0 +1,130 @@
+import { ConnectionError, NotKeptError } from 'server-events'
+import { Batch } from '../src/batch'
+import type { Frame } from '../src/frame'
+import { outcome } from './support'
+
+let count = 0
+interface Emitted {
+  readonly name: string
+  readonly text: string
+  readonly alone: boolean
+}
+const emit = (name: string, text = `e${++count}\t\t[]`, alone = false): Emitted => ({ name, text, alone })
+
+/** The frames that a tick makes of these. */
+function frames(emits: readonly Emitted[], shares = true): Frame[] {
+  const made: Frame[] = []
+  const batch = new Batch(shares, (frame) => made.push(frame))
+  for (const { name, text, alone } of emits) {
+    const key = { name, id: String(++count) }
+    void batch.frameFor(key, { channel: alone ? `${name}:${key.id}` : `${name}:`, text, alone }).add(text)
+  }
+  return made
+}
+const sizes = (emits: readonly Emitted[], shares = true): number[] => frames(emits, shares).map(({ size }) => size)
+const lines = (made: readonly Frame[]): string[] => made.flatMap(({ payload }) => payload.split('\n').slice(1))
+
+test('events of one name share a frame, names do not', () => {
+  const made = frames([emit('a', 'ea1\t\t[]'), emit('b', 'eb1\t\t[]'), emit('a', 'ea2\t\t[]')])
+  expect(made.map(({ channel, payload }) => [channel, payload])).toEqual([
+    ['a:', 'se2\nea1\t\t[]\nea2\t\t[]'],
+    ['b:', 'se2\neb1\t\t[]'],
+  ])
+})
+
+test('a frame ends at 512 events', () => {
+  expect(sizes(Array.from({ length: 1_025 }, () => emit('a')))).toEqual([512, 512, 1])
+})
+
+test('a frame ends at 256 KiB of UTF-8; a larger event travels alone, in order', () => {
+  const half = 'é'.repeat(64 * 1024 - 1)
+  expect(sizes([emit('a', half), emit('a', half), emit('a', 'xxx')])).toEqual([2, 1])
+  const huge = 'x'.repeat(300_000)
+  const emits = [emit('a'), emit('a', huge), emit('a')]
+  const made = frames(emits)
+  expect(lines(made)).toEqual(emits.map(({ text }) => text))
+  expect(made.map(({ size }) => size)).toEqual([1, 1, 1])
+})
+
+test('it is filled to the byte, whether its lines had to be measured or not', () => {
+  const kibibyte = 'x'.repeat(1023)
+  expect(sizes(Array.from({ length: 300 }, () => emit('a', kibibyte)))).toEqual([256, 44])
+})
+
+test('without batch an event is a frame', () => {
+  expect(sizes([emit('a'), emit('a'), emit('b')], false)).toEqual([1, 1, 1])
+})
+
+test('what goes alone is neither merged nor overtaken', () => {
+  const emits = [emit('a'), emit('a'), emit('a', '["a",1]', true), emit('a'), emit('a')]
+  const made = frames(emits)
+  expect(made.map(({ size }) => size)).toEqual([2, 1, 2])
+  expect(made[1]!.payload).toBe('["a",1]')
+})
+
+test('a removal travels alone, and nothing of its name passes it', () => {
+  const made: Frame[] = []
+  const batch = new Batch(true, (frame) => made.push(frame))
+  const add = (name: string, text: string): void =>
+    void batch.frameFor({ name, id: '1' }, { channel: `${name}:`, text, alone: false }).add(text)
+  add('a', 'e1\t\t[]')
+  add('b', 'e2\t\t[]')
+  void batch.removal({ name: 'a', id: '1' }, 'kept:a').add('')
+  add('b', 'e3\t\t[]')
+  add('a', 'e4\t\t[]')
+  expect(made.map(({ command, channel, size }) => [command, channel, size])).toEqual([
+    ['PUBLISH', 'a:', 1],
+    ['PUBLISH', 'b:', 2],
+    ['DEL', 'kept:a', 1],
+    ['PUBLISH', 'a:', 1],
+  ])
+})
+
+test('what comes after the end of the tick goes into a new frame', () => {
+  const made: Frame[] = []
+  const batch = new Batch(true, (frame) => made.push(frame))
+  for (let tick = 0; tick < 2; tick++) {
+    void batch.frameFor({ name: 'a', id: '1' }, { channel: 'a:', text: 'e1', alone: false }).add('e1')
+    batch.end()
+  }
+  expect(made).toHaveLength(2)
+})
+
+describe('what settles together', () => {
+  const key = { name: 'a', id: '1' }
+  const kept = { key: 'kept', value: 'value', ms: 1000 }
+  const frame = (): Frame => frames([emit('a')])[0]!
+
+  test('events that are not kept share one promise, and what rejects says how many there are', async () => {
+    const mixed = frame()
+    const plain = mixed.add('e2\t\t[]')
+    expect(mixed.add('e3\t\t[]')).toBe(plain)
+    const alone = mixed.keep(key, 'E4\t\t[]', kept)
+    expect(mixed.size).toBe(4)
+    mixed.reject((events) => new ConnectionError(events))
+    expect(await outcome(plain)).toMatchObject({
+      message: expect.stringMatching(/^event "a" with id "\d+" and 2 more/),
+    })
+    expect(await outcome(alone)).toMatchObject({ message: 'event "a" with id "1"' })
+    expect(mixed.size).toBe(0)
+  })
+
+  test('of kept ones each by itself: stored or not, and not before both commands are answered', async () => {
+    const mixed = frame()
+    const [stored, refused, open] = [1, 2, 3].map((id) => mixed.keep(key, `E${id}\t\t[]`, kept))
+    mixed.kept[1]!.notStored = 'OOM'
+    mixed.kept[2]!.storing = true
+    mixed.settleKept(mixed.kept[0]!, 'here')
+    expect(mixed.size).toBe(4)
+    mixed.accept('here')
+    expect(await outcome(stored!)).toBe('resolved')
+    expect(await outcome(refused!)).toBeInstanceOf(NotKeptError)
+    expect(mixed.size).toBe(1)
+    // Sent again, it carries what is not settled.
+    expect(mixed.payload).toBe('se2\nE3\t\t[]')
+    mixed.kept[2]!.storing = false
+    mixed.settleKept(mixed.kept[2]!, 'here')
+    expect(await outcome(open!)).toBe('resolved')
+    expect(mixed.size).toBe(0)
+  })
+})
