@@ -43,7 +43,17 @@ afterAll(async () => {
 
 test('the page has the users that are tried here', () => {
   const names = blocksIn('acl').flatMap(({ code }) => [...code.matchAll(/^user (\S+)/gm)].map(([, name]) => name))
-  const tried = ['worker', 'api', 'kept-worker', 'kept-api', 'api-out', 'api-in', 'default']
+  const tried = [
+    'worker',
+    'api',
+    'kept-worker',
+    'kept-api',
+    'api-out',
+    'api-in',
+    'channel-api',
+    'id-listener',
+    'default',
+  ]
   expect([...new Set(names)].sort()).toEqual(tried.sort())
 })
 
@@ -151,6 +161,35 @@ describe.each([
     await expect(events.fail('report', 21, new Error())).rejects.toEqual(forbidden('se:report:'))
     await expect(events.on('job', 1)).rejects.toEqual(forbidden('se:job:*'))
   })
+
+  test.each([
+    { channels: 'name', user: 'channel-api', listen: ['report'], listensToAll: true },
+    { channels: 'id', user: 'channel-api', listen: [], listensToAll: false },
+    { channels: 'id', user: 'id-listener', listen: ['report'], listensToAll: false },
+  ] as const)(
+    'channels $channels: $user waits and gives up, and cannot emit',
+    async ({ channels, user, listen, listensToAll }) => {
+      const worker = connect('worker', {}, { channels })
+      const api = connect(user, { listen: [...listen] }, { channels, heartbeat: 20 })
+      await Promise.all([worker.events.init(), api.events.init()])
+      // Its subscription stands when it is ready.
+      const stream = api.events.stream('report', 50)
+      await stream.ready
+      const wait = api.events.on('report', 50)
+      await worker.events.emit('report', 50, 'done')
+      expect(await wait).toEqual(['done'])
+      expect(await stream.next()).toEqual({ value: ['done'], done: false })
+      await stream.return()
+      if (channels === 'id')
+        while (((await admin.call('PUBSUB', 'CHANNELS')) as string[]).length > 0) await new Promise(setImmediate)
+      expect([...worker.told, ...api.told]).toEqual([])
+      await expect(api.events.emit('report', 50)).rejects.toMatchObject({ code: ForbiddenError.code })
+      await expect(worker.events.on('report', 50)).rejects.toMatchObject({ code: ForbiddenError.code })
+      const listening = api.events.listen('other')
+      if (listensToAll) await listening
+      else await expect(listening).rejects.toEqual(forbidden('se:other:*'))
+    },
+  )
 
   test("while wire is 'both', a waiting user also needs the pattern of 1.x", async () => {
     const refused = connect('api', {}, { wire: 'both' }).events
