@@ -1,6 +1,6 @@
 import { Cluster, Redis } from 'ioredis'
 import { NotKeptError, UncertainError } from 'server-events'
-import type { EventKey } from 'server-events'
+import type { EventKey, Topic } from 'server-events'
 import { RedisTransport } from '@server-events/redis'
 import type { RedisTransportOptions } from '@server-events/redis'
 import { eventually, startCluster, startProxy, startRedis } from '@server-events/testing'
@@ -285,6 +285,94 @@ describe('through proxies', () => {
     await transport.publish({ name: 'n', id: '3' }, event('[]'))
     expect(published()).not.toBe(home)
     await receiver.arrived('3')
+  })
+})
+
+describe.each(['name', 'id'] as const)('channels %p', (channels) => {
+  const name = 'n'
+  const topics = (ids: readonly string[]): Topic[] => (channels === 'id' ? ids.map((id) => ({ name, id })) : [{ name }])
+  const subscribe = async (transport: RedisTransport, ids: readonly string[]): Promise<void> => {
+    await Promise.all(topics(ids).map((topic) => transport.subscribe(topic)))
+  }
+
+  test('what is published on one node is heard on each, in order and once, kept or not', async () => {
+    const prefix = `each-${channels}:`
+    const ids = Array.from({ length: 200 }, (_, i) => `${i}`)
+    const heard = await Promise.all(
+      cluster.nodes.map(async ({ host, port }, node) => {
+        const { transport, receiver } = make({ cluster: [{ host, port }], prefix, channels })
+        await subscribe(transport, ids)
+        // Beside its waits, of some.
+        if (node % 2 === 0 && channels === 'id') await transport.subscribe({ name })
+        return receiver
+      }),
+    )
+    const { transport } = make({ prefix, channels })
+    // Two in a tick go through Storing in different ways.
+    for (let i = 0; i < ids.length; i += 2) {
+      const [one, two] = [ids[i]!, ids[i + 1]!]
+      const emits = [transport.keeper.publish({ name, id: one }, kept, KEEP), transport.publish({ name, id: two }, event('[]'))] // prettier-ignore
+      if (i % 20 === 0) await Promise.all(emits)
+      else for (const emit of emits) emit.catch(() => undefined)
+    }
+    for (const receiver of heard) {
+      await receiver.arrived(ids.at(-1)!)
+      expect(receiver.ids).toEqual(ids)
+      expect(receiver.errors()).toEqual([])
+    }
+    expect(
+      await transport.keeper.recall([
+        { name, id: '0' },
+        { name, id: '1' },
+      ]),
+    ).toEqual([expect.objectContaining({ body: '[]' }), undefined])
+  })
+
+  test('whoever loses the node hears through another one, and no subscription stays behind', async () => {
+    const ids = Array.from({ length: 1_000 }, (_, i) => `${i}`)
+    const prefix = `lost-${channels}:`
+    const { transport, receiver } = make({ prefix, channels })
+    const { transport: emitter } = make({ prefix, channels })
+    await subscribe(transport, ids)
+    await receiver.up('outputStore')
+    const clients = cluster.nodes.map(({ port }) => new Redis(port))
+    /** How many channels there are at each node. */
+    const standing = async (): Promise<number[]> => {
+      const all = await Promise.all(clients.map((one) => one.call('PUBSUB', 'CHANNELS', `${prefix}*`)))
+      return (all as string[][]).map(({ length }) => length)
+    }
+    const total = async (): Promise<number> => (await standing()).reduce((sum, count) => sum + count)
+    try {
+      for (let round = 1; round <= 3; round++) {
+        const at = (await standing()).findIndex((count) => count > 0)
+        await clients[at]!.client('KILL', 'TYPE', 'pubsub')
+        await receiver.up('outputStore', round + 1)
+        expect(await total()).toBe(topics(ids).length)
+        expect((await standing())[at]).toBe(0)
+        await emitter.publish({ name, id: `${round}` }, event('[]'))
+        await receiver.arrived(`${round}`)
+      }
+      await Promise.all(topics(ids).map((topic) => transport.unsubscribe(topic)))
+      expect(await total()).toBe(0)
+    } finally {
+      for (const one of clients) one.disconnect()
+    }
+  })
+
+  test('a user with one glob for all names', async () => {
+    const rules = 'on >secret resetkeys resetchannels -@all &glob:* ~glob:kept:*'
+    const commands = '+publish +subscribe +unsubscribe +ping +info +set +get +del +cluster|slots +asking'
+    for (const node of cluster.nodes) {
+      const admin = new Redis(node.port)
+      await admin.call('ACL', 'SETUSER', 'glob', ...`${rules} ${commands}`.split(' '))
+      admin.disconnect()
+    }
+    const { transport, receiver } = make({ username: 'glob', password: 'secret', prefix: 'glob:', channels })
+    await subscribe(transport, ['1'])
+    await transport.keeper.publish({ name, id: '1' }, kept, KEEP)
+    await receiver.arrived('1')
+    await Promise.all(topics(['1']).map((topic) => transport.unsubscribe(topic)))
+    expect(receiver.errors()).toEqual([])
   })
 })
 
