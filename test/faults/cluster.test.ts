@@ -35,8 +35,13 @@ function transport(prefix: string, more: RedisTransportOptions = {}): RedisTrans
 const isMaster = async (client: Redis): Promise<boolean> => (await client.info('replication')).includes('role:master')
 
 async function subscribersNode(): Promise<number> {
-  const counts = await Promise.all(cluster.nodes.map((node) => admin(node).call('PUBSUB', 'NUMPAT')))
-  return counts.findIndex((count) => Number(count) > 0)
+  const counts = await Promise.all(
+    cluster.nodes.map(admin).map(async (node) => {
+      const channels = (await node.call('PUBSUB', 'CHANNELS')) as string[]
+      return Number(await node.call('PUBSUB', 'NUMPAT')) + channels.length
+    }),
+  )
+  return counts.findIndex((count) => count > 0)
 }
 
 const killedMaster = (): Upheaval => ({
@@ -117,6 +122,26 @@ describe('a Cluster, kept waits pending, events going on: lost is only what Redi
 })
 
 if (everything) {
+  // With 'id' the waiting side listens to no name, so that its waits alone have to hear.
+  test.each([
+    { channels: 'name', listen: ['job'], what: 'kill of a master', fault: killedMaster },
+    { channels: 'name', listen: ['job'], what: "freeze of the subscriber's node", fault: frozenNode },
+    { channels: 'id', listen: [], what: "freeze of the subscriber's node", fault: frozenNode },
+  ] as const)(
+    'channels $channels, kept waits, $what: lost is only what Redis itself lost',
+    async ({ channels, listen, fault }) => {
+      const upheaval = fault()
+      const { problems } = await playUpheaval({
+        ...upheaval,
+        title: `${upheaval.title}, channels ${channels}`,
+        listen,
+        transport: () => transport('se:', { channels }),
+      })
+      expect(problems).toEqual([])
+    },
+    90_000,
+  )
+
   test.each(faults)(
     'plain waits, %s: what was missed runs to its timeout',
     async (_, fault) => {

@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { eventually } from '@server-events/testing'
 import type { ServerEvents } from 'server-events'
-import { areWholePushes } from './push'
+import { areWholePushes, subscribes } from './push'
 import type { Stage } from './stage'
 
 export interface Scene {
@@ -150,7 +150,7 @@ export const cutWhileSubscribing: Fault = {
     let cuts = 0
     await seen(scene, waiting, 'outputStore', () => {
       stage.meddle = (direction, chunk) => {
-        if (direction === 'up' || !chunk.includes('psubscribe') || cuts === 3) return chunk
+        if (direction === 'up' || !subscribes(chunk) || cuts === 3) return chunk
         cuts++
         stage.inlet.cut()
         return undefined

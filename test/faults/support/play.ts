@@ -8,6 +8,8 @@ import { onStage, type Stage } from './stage'
 
 export interface Setting {
   readonly transport?: RedisTransportOptions
+  /** Names that the waiting side listens to from the start; ['job'] if not given. */
+  readonly listen?: readonly string[]
   readonly recall?: boolean
   readonly backstop?: number
   /** How long kept waits last, in ms. */
@@ -25,9 +27,9 @@ export interface Setting {
 const briskSilence = 1_500
 
 async function scene(stage: Stage, setting: Setting, kept: boolean): Promise<Scene> {
-  const { transport = brisk, backstop = briskBackstop, silence = briskSilence, unseen } = setting
+  const { transport = brisk, listen = ['job'], backstop = briskBackstop, silence = briskSilence, unseen } = setting
   const options = kept ? { keep, backstop } : {}
-  const waiting = stage.connect('inlet', { ...options, listen: ['job'] }, transport)
+  const waiting = stage.connect('inlet', { ...options, listen }, transport)
   const emitters = [stage.connect('outlet', options, transport), stage.connect('server', options, transport)] as const
   await Promise.all([waiting, ...emitters].map((events) => events.init()))
   return { stage, waiting, emitters, silence, unseen }

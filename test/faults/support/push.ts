@@ -13,3 +13,8 @@ export function areWholePushes(bytes: Buffer): boolean {
   }
   return at === bytes.length && bytes.length > 0
 }
+
+/** Whether a chunk has a command to subscribe, or a reply to one. */
+export function subscribes(chunk: Buffer): boolean {
+  return /\np?subscribe\r/.test(chunk.toString('latin1'))
+}

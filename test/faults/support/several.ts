@@ -15,6 +15,8 @@ export interface Upheaval {
   strike(waiting: ServerEvents): Promise<void>
   /** About how long it takes, in ms. */
   readonly lasts: number
+  /** Names that the waiting side listens to from the start; ['job'] if not given. */
+  readonly listen?: readonly string[]
   /** False for a control. */
   readonly recall?: boolean
   /** For kept waits; false for plain ones. */
@@ -26,15 +28,15 @@ export interface Upheaval {
  * timeout, unless the event came before that. Whatever is in the store must have arrived.
  */
 export async function playUpheaval(upheaval: Upheaval): Promise<Account> {
-  const { title, lasts, recall = true, kept = true } = upheaval
+  const { title, lasts, listen = ['job'], recall = true, kept = true } = upheaval
   const complaints = new Complaints()
   const options = kept ? { keep, backstop: briskBackstop } : {}
-  const connect = (who: string, more: { listen?: string[] } = {}): ServerEvents => {
+  const connect = (who: string, more: { listen?: readonly string[] } = {}): ServerEvents => {
     const events = new ServerEvents(upheaval.transport(who), { ...options, ...more })
     events.onerror((_, error) => complaints.add(error))
     return events
   }
-  const waiting = connect('waiting', { listen: ['job'] })
+  const waiting = connect('waiting', { listen })
   const emitters = [connect('first'), connect('second')]
   const all = [waiting, ...emitters]
   try {

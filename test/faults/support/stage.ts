@@ -3,6 +3,7 @@ import { RedisTransport, type RedisTransportOptions } from '@server-events/redis
 import { startProxy, startRedis, type FaultProxy, type Filter, type RedisServer } from '@server-events/testing'
 import { ServerEvents, type ServerEventsOptions } from 'server-events'
 import { Complaints, password } from './complaints'
+import { subscribes } from './push'
 
 type Untyped = ServerEventsOptions<Record<string, unknown[]>>
 
@@ -23,7 +24,7 @@ export class Stage {
     readonly admin: Redis,
   ) {
     inlet.filter = (direction, chunk, connection) => {
-      if (direction === 'up' && chunk.includes('psubscribe')) this.subscribing.add(connection)
+      if (direction === 'up' && subscribes(chunk)) this.subscribing.add(connection)
       return this.meddle ? this.meddle(direction, chunk, connection) : chunk
     }
   }
