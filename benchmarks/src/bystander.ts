@@ -54,7 +54,7 @@ class Bystander {
 
 /** What a server pays for the events of others, by how many of them are emitted in one tick. */
 export function bystanders(share: number): Promise<Row[]> {
-  const ticks = Math.max(2, Math.ceil(400 * share))
+  const ticks = Math.max(2, Math.ceil(300 * share))
   const rounds = share < 1 ? 1 : 5
   return using(
     [() => Bystander.start({ kind: 'ours' }), () => Bystander.start({ kind: 'by-hand' })],

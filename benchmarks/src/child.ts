@@ -23,7 +23,6 @@ export interface Round {
 
 export interface RoundResult {
   readonly ms: number
-  readonly cpu: number
   /** Sorted, in ms. */
   readonly latencies: readonly number[]
 }
@@ -60,7 +59,6 @@ async function round(waiter: Waiter, socket: Socket, { waits, inFlight, latencie
     process.nextTick(flush)
   }
   const begun = performance.now()
-  const cpuBegun = cpu()
   await new Promise<void>((resolve, reject) => {
     let left = waits
     const start = (): void => {
@@ -80,7 +78,6 @@ async function round(waiter: Waiter, socket: Socket, { waits, inFlight, latencie
   })
   return {
     ms: performance.now() - begun,
-    cpu: cpu() - cpuBegun,
     latencies: taken.sort((a, b) => a - b),
   }
 }
@@ -88,14 +85,14 @@ async function round(waiter: Waiter, socket: Socket, { waits, inFlight, latencie
 function runWaiter(waiter: Waiter, path: string): void {
   const server = createServer((socket) => {
     socket.setNoDelay(true)
-    process.on('message', (message: Round | 'stop') => {
-      if (message !== 'stop') {
-        void round(waiter, socket, message).then((result) => process.send?.(result))
-        return
+    process.on('message', (message: Round | 'cpu' | 'stop') => {
+      if (message === 'cpu') process.send?.(cpu())
+      else if (message !== 'stop') void round(waiter, socket, message).then((result) => process.send?.(result))
+      else {
+        socket.destroy()
+        server.close()
+        void waiter.close().then(() => process.disconnect())
       }
-      socket.destroy()
-      server.close()
-      void waiter.close().then(() => process.disconnect())
     })
     process.send?.('ready')
   })
@@ -103,11 +100,14 @@ function runWaiter(waiter: Waiter, path: string): void {
   process.send?.('listening')
 }
 
-function runEmitter(emitter: Emitter, paths: readonly string[]): void {
+function runEmitter(emitter: Emitter, paths: readonly string[], unasked: number): void {
   for (const path of paths) {
     createInterface({ input: connect(path) }).on('line', (line) => {
       const [from = 0, to = 0] = line.split(' ').map(Number)
-      for (let id = from; id < to; id++) emitter.emit(String(id))
+      for (let id = from; id < to; id++) {
+        for (let other = 0; other < unasked; other++) emitter.emit(`${id}-${other}`)
+        emitter.emit(String(id))
+      }
     })
   }
   process.on('message', (message) => {
@@ -119,7 +119,7 @@ function runEmitter(emitter: Emitter, paths: readonly string[]): void {
 async function run(task: Task): Promise<void> {
   const peer = await peerOf(task.spec)
   if (task.side === 'emitter') {
-    runEmitter(await peer.emitter(), task.sockets)
+    runEmitter(await peer.emitter(), task.sockets, task.spec.unasked ?? 0)
     return
   }
   next = task.firstId

@@ -7,9 +7,8 @@ export interface Comparison {
 }
 
 export interface Load {
-  /** Of each server that waits. */
   readonly inFlight: number
-  /** Waits of a round, of all servers. Short ones measure the compiler. */
+  /** Waits of a round. Short ones measure the compiler. */
   readonly waits: number
   readonly rounds: number
   /** Whether each wait's own duration is taken; it costs. */

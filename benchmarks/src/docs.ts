@@ -1,5 +1,5 @@
 import { figure, markdownTable, spread, valueOf, wanted } from './format'
-import { measured, type Record as Run } from './record'
+import { measured, type Run } from './record'
 import { isMet, tally, type Row } from './row'
 import { sizeOf, unitCostsOf, type Fleet } from './sizing'
 
@@ -17,7 +17,7 @@ function sectionOf(what: string, run: Run): string {
   const rows = measured(run)
   switch (what) {
     case 'run':
-      return runOf(run)
+      return about(run)
     case 'targets':
       return targets(rows)
     case 'unit costs':
@@ -29,7 +29,7 @@ function sectionOf(what: string, run: Run): string {
   }
 }
 
-function runOf(run: Run): string {
+function about(run: Run): string {
   const { met, targets: all } = tally(measured(run))
   const where = `Node ${run.node.slice(1)} on ${run.cores} cores, ${run.recorded}`
   if (run.quick) return `**${where}, with \`--quick\`: the figures on this page are no measurements.**`

@@ -14,7 +14,7 @@ import { Unavailable } from './contender'
 import { diagnostics } from './diagnostics'
 import { documented } from './docs'
 import { heap } from './heap'
-import { measured, recordOf } from './record'
+import { measured, runOf } from './record'
 import type { Row, Skipped } from './row'
 import { skipped } from './skip'
 import { head, line, summary } from './terminal'
@@ -76,7 +76,7 @@ async function main(): Promise<void> {
     for (const row of rows) console.log(line(row))
     results.push(...rows)
   }
-  const run = recordOf(results, quick)
+  const run = runOf(results, quick)
   console.log(summary(measured(run)))
   const text = `${JSON.stringify(run, null, 2)}\n`
   if (json !== undefined) writeFileSync(json, text)

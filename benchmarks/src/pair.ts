@@ -27,6 +27,7 @@ export interface Measured {
 export class Pair {
   readonly #directory: string
   readonly #waiters: readonly ChildProcess[]
+  readonly #waiting: readonly ChildProcess[]
   readonly #emitter: ChildProcess
 
   static async start(spec: PeerSpec): Promise<Pair> {
@@ -40,18 +41,21 @@ export class Pair {
     const execArgv = spec.ioredis === 6 ? ['--require', ioredis6] : []
     const start = (): ChildProcess => fork(join(__dirname, 'child.js'), [], { execArgv })
     this.#waiters = Array.from({ length: spec.servers ?? 1 }, start)
+    this.#waiting = this.#waiters.slice(0, spec.waiting)
     this.#emitter = start()
   }
 
-  /** The waits are shared by the servers; as many are in flight on each as the round says. */
+  /** The waits, and how many of them are in flight, are shared by the servers that wait. */
   async round(round: Round): Promise<Measured> {
-    const each = { ...round, waits: Math.ceil(round.waits / this.#waiters.length) }
-    const waits = each.waits * this.#waiters.length
-    const before = await this.#emitterCpu()
-    for (const waiter of this.#waiters) waiter.send(each)
-    const results = await Promise.all(this.#waiters.map((waiter) => answer<RoundResult>(waiter)))
-    const emitterCpu = ((await this.#emitterCpu()) - before) / waits
-    const waiterCpu = results.reduce((sum, { cpu }) => sum + cpu, 0) / waits
+    const share = (whole: number): number => Math.ceil(whole / this.#waiting.length)
+    const each = { ...round, waits: share(round.waits), inFlight: share(round.inFlight) }
+    const waits = each.waits * this.#waiting.length
+    const before = await this.#cpu()
+    for (const waiter of this.#waiting) waiter.send(each)
+    const results = await Promise.all(this.#waiting.map((waiter) => answer<RoundResult>(waiter)))
+    const after = await this.#cpu()
+    const waiterCpu = (after.waiters - before.waiters) / waits
+    const emitterCpu = (after.emitter - before.emitter) / waits
     const latencies = results.flatMap((result) => result.latencies)
     if (results.length > 1) latencies.sort((a, b) => a - b)
     const at = (share: number): number => latencies[Math.floor(latencies.length * share)] ?? NaN
@@ -93,8 +97,14 @@ export class Pair {
     await Promise.all(connected)
   }
 
-  async #emitterCpu(): Promise<number> {
-    this.#emitter.send('cpu')
-    return answer<number>(this.#emitter)
+  /** User and system time so far, in ms. */
+  async #cpu(): Promise<{ waiters: number; emitter: number }> {
+    const [emitter = NaN, ...waiters] = await Promise.all(
+      [this.#emitter, ...this.#waiters].map((child) => {
+        child.send('cpu')
+        return answer<number>(child)
+      }),
+    )
+    return { emitter, waiters: waiters.reduce((sum, cpu) => sum + cpu, 0) }
   }
 }

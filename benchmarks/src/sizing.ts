@@ -54,7 +54,13 @@ function slope(one: number, many: number): number {
 /** @throws Error if the run did not measure what it takes */
 export function unitCostsOf(rows: readonly Row[]): UnitCosts {
   const sides = (mode: string, metric: string): { one: number; many: number } => {
-    const { ours = NaN, theirs = NaN } = find(rows, 'Servers', `${mode}, 20 servers, events alone`, metric, '1 server')
+    const { ours = NaN, theirs = NaN } = find(
+      rows,
+      'Servers',
+      `${mode}, 20 servers, each waits, 256 in flight`,
+      metric,
+      '1 server',
+    )
     return { one: theirs, many: ours }
   }
   const redis = sides('pattern', 'Redis CPU a wait')

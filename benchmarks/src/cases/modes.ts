@@ -14,7 +14,7 @@ export function batches({ load, flights }: Sizer): Case[] {
       const promised = title === 'pattern, batch off, 256 in flight'
       return {
         ...{ group: 'Modes', title, against: 'by hand', ours: ours(transport), peer: byHand, metrics },
-        load: promised ? load(count, 200_000, 5) : load(count, count === 1 ? 10_000 : 100_000, 3),
+        load: promised ? load(count, 200_000, 5) : load(count, count === 1 ? 10_000 : 60_000, 3),
         ...(promised && { targets: { 'waits/s': { atLeast: 0.95 } } }),
       }
     }),
@@ -30,7 +30,7 @@ export function kept({ load, flights }: Sizer): Case[] {
       return {
         ...{ group: 'Kept', title, against: 'the same commands by hand', metrics },
         ...{ ours: ours({ channels }, { keep: true }), peer: { ...byHand, keep: true } },
-        load: promised ? load(count, 100_000, 5) : load(count, count === 1 ? 5_000 : 50_000, 3),
+        load: promised ? load(count, 100_000, 5) : load(count, count === 1 ? 5_000 : 40_000, 3),
         ...(promised && { targets: { 'waits/s': { atLeast: 1.6 } } }),
       }
     }),

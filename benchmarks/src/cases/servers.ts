@@ -3,7 +3,6 @@ import type { Metric } from '../metrics'
 import type { Mode } from '../peers/spec'
 import { byHand, ours, type Case, type Sizer } from './case'
 
-const group = 'Servers'
 const metrics: readonly Metric[] = [
   'Redis CPU a wait',
   'waits/s',
@@ -13,46 +12,67 @@ const metrics: readonly Metric[] = [
 ]
 
 /**
- * Many server processes on one name, each waiting for its share of the ids. The one emitter stands
- * for many, of which each emits an event now and then: with batch off every event is a PUBLISH, as
- * it is if events come from different processes. Where batch is on, one emitter has much to say.
+ * Many server processes on one name. The one emitter stands for many processes that each emit an
+ * event now and then: such events never share a frame, so that batch is off. Where it is on, one
+ * emitter has much to say in a tick.
  */
-export function servers({ load, manyServers: count }: Sizer): Case[] {
-  const alone = load(1, 20_000, 5)
-  const few = load(1, 10_000, 3)
-  const many = load(64, 100_000, 3)
-  const lone = (channels: Mode, servers: number): Spec => ours({ channels, batch: false }, { servers })
-  const together = (channels: Mode): Spec => ours({ channels }, { servers: count })
-  const one = { ...byHand, servers: count }
+export function servers({ load, manyServers }: Sizer): Case[] {
+  const mode = (channels: Mode, more: Partial<Spec> = {}): Spec => {
+    return ours({ channels, batch: false }, { servers: manyServers, ...more })
+  }
+  const versus = (title: string, against: string, mine: Spec, peer: Spec): Omit<Case, 'load'> => {
+    return { group: 'Servers', title, against, ours: mine, peer, metrics }
+  }
+  /** 'id' mode against 'pattern' mode. */
+  const byId = (title: string, more: Partial<Spec> = {}): Omit<Case, 'load'> => {
+    return versus(`id, 20 servers, ${title}`, 'pattern', mode('id', more), mode('pattern', more))
+  }
+  const one = { waiting: 1 }
   return [
     {
-      ...{ group, title: 'id, 20 servers, events alone', against: 'pattern', metrics, load: alone },
-      ...{ ours: lone('id', count), peer: lone('pattern', count) },
+      ...byId('one of them waits, 256 in flight', one),
+      load: load(256, 50_000, 5),
       targets: { 'Redis CPU a wait': { atMost: 0.5 } },
     },
+    { ...byId('each waits, 5,120 in flight'), load: load(5120, 60_000, 3) },
+    { ...byId('each waits, 256 in flight'), load: load(256, 30_000, 3) },
+    { ...byId('each waits for 1 of 4 events, 256 in flight', { unasked: 3 }), load: load(256, 15_000, 3) },
+    { ...byId('each waits, 20 in flight'), load: load(20, 10_000, 3) },
     {
-      ...{ group, title: 'name, 20 servers, events alone', against: 'pattern', metrics, load: few },
-      ...{ ours: lone('name', count), peer: lone('pattern', count) },
+      ...versus(
+        'id, batch on, 20 servers, each waits, 5,120 in flight',
+        'pattern',
+        ours({ channels: 'id' }, { servers: manyServers }),
+        ours({}, { servers: manyServers }),
+      ),
+      load: load(5120, 60_000, 3),
     },
     {
-      ...{ group, title: 'pattern, 20 servers, events alone', against: 'by hand', metrics, load: few },
-      ...{ ours: lone('pattern', count), peer: one },
+      ...versus(
+        'name, 20 servers, one of them waits, 256 in flight',
+        'pattern',
+        mode('name', one),
+        mode('pattern', one),
+      ),
+      load: load(256, 30_000, 3),
     },
-    {
-      ...{ group, title: 'pattern, 20 servers, events alone', against: '1 server', metrics, load: few },
-      ...{ ours: lone('pattern', count), peer: lone('pattern', 1) },
-    },
-    {
-      ...{ group, title: 'id, 20 servers, events alone', against: '1 server', metrics, load: few },
-      ...{ ours: lone('id', count), peer: lone('id', 1) },
-    },
-    {
-      ...{ group, title: 'id, 20 servers, events together', against: 'pattern', metrics, load: many },
-      ...{ ours: together('id'), peer: together('pattern') },
-    },
-    {
-      ...{ group, title: 'pattern, 20 servers, events together', against: 'by hand', metrics, load: many },
-      ...{ ours: together('pattern'), peer: one },
-    },
+    ...[true, false].map((batch): Case => ({
+      ...versus(
+        `pattern, batch ${batch ? 'on' : 'off'}, 20 servers, one of them waits, 256 in flight`,
+        'by hand',
+        ours({ batch }, { servers: manyServers, ...one }),
+        { ...byHand, servers: manyServers, ...one },
+      ),
+      load: load(256, 30_000, 3),
+    })),
+    ...(['pattern', 'id'] as const).map((channels): Case => ({
+      ...versus(
+        `${channels}, 20 servers, each waits, 256 in flight`,
+        '1 server',
+        mode(channels),
+        mode(channels, { servers: 1 }),
+      ),
+      load: load(256, 30_000, 3),
+    })),
   ]
 }

@@ -56,7 +56,7 @@ export function waits({ load, flights }: Sizer): Case[] {
       load: load(count, count === 1 ? 10_000 : 100_000, 3),
     })),
     {
-      ...{ group, title: 'BullMQ waitUntilFinished, 256 in flight (it also queues)', against: 'by hand', metrics },
+      ...{ group, title: 'BullMQ waitUntilFinished, 256 in flight', against: 'by hand', metrics },
       ...{ ours: { kind: 'bullmq' }, peer: byHand, load: load(256, 10_000, 3) },
     },
     {

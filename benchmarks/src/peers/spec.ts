@@ -9,8 +9,12 @@ export interface PeerSpec {
   readonly keep?: boolean
   /** Major of ioredis; 5 by default. */
   readonly ioredis?: 5 | 6
-  /** Processes that wait; 1 by default. */
+  /** Processes that listen to the name; 1 by default. */
   readonly servers?: number
+  /** How many of them wait; all by default. */
+  readonly waiting?: number
+  /** Events that nobody waits for, emitted beside each one that is waited for. */
+  readonly unasked?: number
   /** Of ours. */
   readonly transport?: RedisTransportOptions
   /** How many names ours listens to; 1 by default. */
