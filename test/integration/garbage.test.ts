@@ -45,35 +45,38 @@ test('a peer that makes up versions of the wire is one report, and leaves room f
   ])
 })
 
-test('garbage on our channels is reported once per kind, and nothing else happens', async () => {
-  const events = redis.connect({ listen: ['ev'] })
-  const errors: { store: string; code: unknown; message: string }[] = []
-  events.onerror((store, error) => {
-    errors.push({ store, code: (error as { code?: unknown }).code, message: error.message })
-  })
-  await events.init()
-  const heard: unknown[][] = []
-  await events.listen('ev', (id, ...args) => heard.push([id, ...args]))
-  const wait = events.on('ev', 1, 60_000)
-  const raw = new Redis(redis.server.url)
-  for (let round = 0; round < 3; round++) {
-    for (const [, message] of garbage) {
-      await raw.publish('se:ev:', message)
-      await raw.publish('se:ev:1', message)
+test.each([{}, { channels: 'name' }, { channels: 'id' }] as const)(
+  'garbage on our channels is reported once per kind, and nothing else happens: %j',
+  async (transport) => {
+    const events = redis.connect({ listen: ['ev'] }, transport)
+    const errors: { store: string; code: unknown; message: string }[] = []
+    events.onerror((store, error) => {
+      errors.push({ store, code: (error as { code?: unknown }).code, message: error.message })
+    })
+    await events.init()
+    const heard: unknown[][] = []
+    await events.listen('ev', (id, ...args) => heard.push([id, ...args]))
+    const wait = events.on('ev', 1, 60_000)
+    const raw = new Redis(redis.server.url)
+    for (let round = 0; round < 3; round++) {
+      for (const [, message] of garbage) {
+        await raw.publish('se:ev:', message)
+        await raw.publish('se:ev:1', message)
+      }
     }
-  }
-  raw.disconnect()
-  // The sentinel: all before it has been heard.
-  await events.emit('ev', 1, 'sound')
-  expect(await wait).toEqual(['sound'])
-  expect(heard).toEqual([['1', 'sound']])
-  expect(errors.length).toBeGreaterThan(2)
-  const kinds = errors.map(({ code, message }) => `${String(code)} ${message}`)
-  expect(new Set(kinds).size).toBe(kinds.length)
-  for (const { store, message } of errors) {
-    expect(store).toBe('outputStore')
-    expect(message).toContain('"ev"')
-    expect(message).not.toMatch(/hello|nope|xxxx/)
-  }
-  expect(events.stats()).toMatchObject({ pending: 0, outputStore: { connected: true, interruptions: 0 } })
-})
+    raw.disconnect()
+    // The sentinel: all before it has been heard.
+    await events.emit('ev', 1, 'sound')
+    expect(await wait).toEqual(['sound'])
+    expect(heard).toEqual([['1', 'sound']])
+    expect(errors.length).toBeGreaterThan(2)
+    const kinds = errors.map(({ code, message }) => `${String(code)} ${message}`)
+    expect(new Set(kinds).size).toBe(kinds.length)
+    for (const { store, message } of errors) {
+      expect(store).toBe('outputStore')
+      expect(message).toContain('"ev"')
+      expect(message).not.toMatch(/hello|nope|xxxx/)
+    }
+    expect(events.stats()).toMatchObject({ pending: 0, outputStore: { connected: true, interruptions: 0 } })
+  },
+)

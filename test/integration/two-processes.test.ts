@@ -4,18 +4,27 @@ import { useRedis } from './support/stage'
 
 const redis = useRedis()
 
-test('20,000 waits, 256 in flight, waiter and worker in two processes: none lost', async () => {
-  const worker = await run('worker.cjs', { REDIS_URL: redis.server.url })
+async function exchange(count: number, transport: NodeJS.ProcessEnv): Promise<void> {
+  const worker = await run('worker.cjs', { ...transport, REDIS_URL: redis.server.url })
   await worker.line('READY')
-  const waiter = await run('waiter.cjs', { REDIS_URL: redis.server.url, COUNT: '20000', IN_FLIGHT: '256' })
+  const env = { ...transport, REDIS_URL: redis.server.url, COUNT: String(count), IN_FLIGHT: '256' }
+  const waiter = await run('waiter.cjs', env)
   const result = await waiter.line('RESULT', 120_000)
-  expect(JSON.parse(result.replace('RESULT ', ''))).toEqual({ lost: 0, wrong: 0, pending: 0, settled: 20_000 })
+  expect(JSON.parse(result.replace('RESULT ', ''))).toEqual({ lost: 0, wrong: 0, pending: 0, settled: count })
   // Closed, both go by themselves.
   expect(await waiter.exited).toBe(0)
   worker.signal('SIGTERM')
   expect(await worker.exited).toBe(0)
   expect(waiter.stderr + worker.stderr).toBe('')
-}, 180_000)
+}
+
+test('20,000 waits, 256 in flight, waiter and worker in two processes: none lost', () => exchange(20_000, {}), 180_000)
+
+test.each(['name', 'id'])(
+  "5,000 waits with channels '%s', 256 in flight, in two processes: none lost",
+  (channels) => exchange(5_000, { CHANNELS: channels }),
+  180_000,
+)
 
 test('a process that only emits opens one connection', async () => {
   const admin = new Redis(redis.server.url)

@@ -7,7 +7,10 @@ const count = Number(process.env.COUNT)
 const inFlight = Number(process.env.IN_FLIGHT)
 
 async function main() {
-  const events = new ServerEvents(new RedisTransport(process.env.REDIS_URL), { listen: ['report'], timeout: 20_000 })
+  const events = new ServerEvents(new RedisTransport(process.env.REDIS_URL, { channels: process.env.CHANNELS }), {
+    listen: ['report'],
+    timeout: 20_000,
+  })
   await events.init()
   let next = 0
   let lost = 0

@@ -4,7 +4,7 @@ const { ServerEvents } = require('server-events')
 const { RedisTransport } = require('@server-events/redis')
 
 async function main() {
-  const events = new ServerEvents(new RedisTransport(process.env.REDIS_URL))
+  const events = new ServerEvents(new RedisTransport(process.env.REDIS_URL, { channels: process.env.CHANNELS }))
   await events.listen('job', (id) => events.emit('report', id, Number(id) * 2))
   console.log('READY')
   process.once('SIGTERM', () => void events.close())

@@ -50,7 +50,7 @@ export function useRedis(...args: string[]): {
   }
 }
 
-/** Runs the same tests on MemoryTransport, on a real Redis and on a real NATS. */
+/** Runs the same tests on MemoryTransport, on a real Redis in each mode of `channels`, and on a real NATS. */
 export function onEveryTransport(define: (stage: Stage) => void): void {
   describe('on MemoryTransport', () => {
     let hub = new MemoryHub()
@@ -60,9 +60,9 @@ export function onEveryTransport(define: (stage: Stage) => void): void {
     afterEach(closeAll)
     define({ label: 'memory', connect: (options) => track(new MemoryTransport({ hub }), options) })
   })
-  describe('on RedisTransport', () => {
+  describe.each([{}, { channels: 'name' }, { channels: 'id' }] as const)('on RedisTransport %j', (transport) => {
     const redis = useRedis()
-    define({ label: 'redis', connect: (options) => redis.connect(options) })
+    define({ label: 'redis', connect: (options) => redis.connect(options, transport) })
   })
   describe('on NatsTransport', () => {
     let server: NatsServer | undefined
