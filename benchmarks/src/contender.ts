@@ -45,7 +45,7 @@ export async function start(spec: Spec): Promise<Contender> {
       return {
         ...measured,
         redisCpu: (after.cpu - before.cpu) / measured.waits,
-        perPublish: measured.waits / (after.publishes - before.publishes),
+        perPublish: (measured.waits * (1 + (spec.unasked ?? 0))) / (after.publishes - before.publishes),
       }
     },
     async stop() {

@@ -1,4 +1,4 @@
-import { figure, markdownTable, spread, valueOf, wanted } from './format'
+import { figure, markdownTable, sides, spread, valueOf, wanted } from './format'
 import { measured, type Run } from './record'
 import { isMet, tally, type Row } from './row'
 import { sizeOf, unitCostsOf, type Fleet } from './sizing'
@@ -50,7 +50,7 @@ function targets(rows: readonly Row[]): string {
   return markdownTable(['what', 'target', 'median', 'lowest to highest', ''], lines)
 }
 
-/** One line a case, one column a metric. */
+/** One line a case, one column a metric; behind a ratio the two medians that it is of. */
 function groupOf(group: string, { results }: Run): string {
   const lines = new Map<string, Map<string, string>>()
   const metrics = new Set<string>()
@@ -63,7 +63,7 @@ function groupOf(group: string, { results }: Run): string {
       continue
     }
     metrics.add(row.metric)
-    line.set(row.metric, valueOf(row))
+    line.set(row.metric, [valueOf(row), sides(row) && `(${sides(row)})`].join(' ').trim())
   }
   if (lines.size === 0) throw new Error(`no results of ${group}`)
   const columns = [...metrics]
@@ -102,8 +102,9 @@ const fleets: readonly Fleet[] = [
 
 function sizing(rows: readonly Row[]): string {
   const costs = unitCostsOf(rows)
+  const percent = (cores: number): string => `${figure(cores * 100)} %`
   /** A Redis executes commands on one core. */
-  const ofRedis = (cores: number): string => (cores > 1 ? `**${figure(cores)}**` : figure(cores))
+  const ofRedis = (cores: number): string => (cores > 1 ? `**${percent(cores)}**` : percent(cores))
   return markdownTable(
     [
       'servers',
@@ -121,9 +122,9 @@ function sizing(rows: readonly Row[]): string {
         fleet.servers.toLocaleString('en'),
         fleet.events.toLocaleString('en'),
         ofRedis(size.redis),
-        figure(size.server),
+        percent(size.server),
         ofRedis(size.redisById),
-        figure(size.serverById),
+        percent(size.serverById),
         Math.round(size.pending).toLocaleString('en'),
         `${figure(size.megabytes)} MB`,
       ]

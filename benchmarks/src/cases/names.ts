@@ -27,10 +27,18 @@ export function names({ load }: Sizer): Case[] {
       }
     }),
   )
-  const spread: Case = {
-    ...{ group, title: 'name, waits spread over 10,000 names', against: '1 name', metrics },
-    ...{ ours: ours({ channels: 'name' }, { names: 10_000, spread: true }), peer: ours({ channels: 'name' }) },
-    load: load(256, 50_000, 3),
-  }
-  return [...onOne, spread]
+  const alone = { channels: 'pattern', batch: false } as const
+  return [
+    ...onOne,
+    {
+      ...{ group, title: 'pattern, batch off, listening to 1,000 names', against: '1 name', metrics },
+      ...{ ours: ours(alone, { names: 1_000 }), peer: ours(alone) },
+      load: load(256, 10_000, 3),
+    },
+    {
+      ...{ group, title: 'name, waits spread over 10,000 names', against: '1 name', metrics },
+      ...{ ours: ours({ channels: 'name' }, { names: 10_000, spread: true }), peer: ours({ channels: 'name' }) },
+      load: load(256, 50_000, 3),
+    },
+  ]
 }
