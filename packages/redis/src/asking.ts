@@ -54,10 +54,8 @@ export class Asking<W extends Wish> {
     return this.leaving.add(route)
   }
 
-  /** The connection is lost: what was asked on it is not answered any more, and what was to be is not asked. */
+  /** The connection is lost: what was asked on it is not answered any more. */
   reset(): void {
-    this.joining.clear()
-    this.leaving.clear()
     for (const settle of this.unanswered) settle()
   }
 
@@ -71,8 +69,8 @@ export class Asking<W extends Wish> {
   private async joinAll(wishes: readonly W[]): Promise<void> {
     const connection = this.wisher.current()
     if (!connection) return
-    const unasked = wishes.filter((wish) => wish.askedOn !== connection && this.wisher.isCurrent(wish, connection))
-    if (unasked.length > 0) await this.answered(connection, this.ask(unasked, connection))
+    const current = wishes.filter((wish) => this.wisher.isCurrent(wish, connection))
+    if (current.length > 0) await this.answered(connection, this.ask(current, connection))
   }
 
   private async leaveAll(routes: readonly Route[]): Promise<void> {
@@ -148,10 +146,6 @@ class Tick<T> {
       return this.handle(items)
     })
     return this.done
-  }
-
-  clear(): void {
-    this.items = []
   }
 }
 

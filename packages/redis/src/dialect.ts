@@ -17,9 +17,10 @@ export interface Encoded {
 
 /** Which wires are spoken, and which are heard; and on which channels. */
 export interface Dialect {
+  /** @throws UnsupportedError if events of this name cannot be told from others */
+  check(name: string): void
   /** @throws UnsupportedError */
   encode(key: EventKey, message: Message): Encoded
-  /** @throws UnsupportedError */
   route(topic: Topic, receiver: Receiver): Route
 }
 
@@ -32,6 +33,8 @@ export function dialectOf({ prefix, channels, wire }: Pick<Settings, 'prefix' | 
       )
   }
   return {
+    check,
+
     encode(key, message) {
       check(key.name)
       // 1.x has no failures: they travel in wire 2, which its peers do not hear.
@@ -43,10 +46,9 @@ export function dialectOf({ prefix, channels, wire }: Pick<Settings, 'prefix' | 
     },
 
     route({ name, id }, receiver) {
-      check(name)
       if (wire !== '2') return byBothPatterns(prefix, name, receiver)
       if (channels === 'name') return byName(prefix, name, receiver)
-      if (channels === 'id' && id !== undefined) return new ById(prefix, { name, id }, receiver)
+      if (channels === 'id' && id !== undefined) return new ById(prefix, name, id, receiver)
       return byPattern(prefix, name, receiver)
     },
   }

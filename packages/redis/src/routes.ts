@@ -57,15 +57,15 @@ export class ById implements Route {
 
   constructor(
     prefix: string,
-    private readonly key: EventKey,
+    private readonly name: string,
+    private readonly id: string,
     private readonly receiver: Receiver,
   ) {
-    this.asked = [channelOfId(prefix, key)]
+    this.asked = [channelOfId(prefix, { name, id })]
   }
 
   read(_: string, __: string, payload: string): void {
-    const { name, id } = this.key
-    readFrame(name, encodeName(id), payload, this.receiver)
+    readFrame(this.name, encodeName(this.id), payload, this.receiver)
   }
 }
 

@@ -58,6 +58,7 @@ export class Subscriber implements Side {
   subscribe(topic: Topic): Promise<void> {
     if (this.closed) return Promise.reject(new ClosedError('this RedisTransport is closed'))
     return new Promise((resolve, reject) => {
+      this.dialect.check(topic.name)
       const route = this.dialect.route(topic, this.receiver)
       const subscription: Subscription = { topic, route, askedOn: undefined, pending: { resolve, reject } }
       for (const asked of route.asked) this.desired[route.kind].set(asked, subscription)

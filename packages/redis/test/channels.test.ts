@@ -143,11 +143,11 @@ describe("'id'", () => {
   test('a subscription given up in the tick in which it was asked for is not asked for', async () => {
     const { transport } = make()
     await transport.subscribe({ name: 'n', id: '1' })
-    const before = await calls('subscribe')
+    const before = [await calls('subscribe'), await calls('unsubscribe')]
     transport.subscribe({ name: 'n', id: '2' }).catch(() => undefined)
     await transport.unsubscribe({ name: 'n', id: '2' })
     await transport.subscribe({ name: 'n', id: '3' })
-    expect(await calls('subscribe')).toBe(before + 1)
+    expect([await calls('subscribe'), await calls('unsubscribe')]).toEqual([before[0]! + 1, before[1]])
     expect(await counts()).toEqual({ channels: 2, patterns: 0 })
   })
 
@@ -189,6 +189,32 @@ describe("'id'", () => {
     await receiver.up('outputStore', 2)
     await Promise.all(changes)
     expect(await counts()).toEqual({ channels: 9_000 - 20 + 5, patterns: 1 })
+  })
+
+  test('cut while many come back: they come back on the next connection', async () => {
+    const { transport, receiver } = make({}, proxy.url)
+    await Promise.all(keys(9_000).map((key) => transport.subscribe(key)))
+    let cuts = 0
+    proxy.filter = (direction, chunk) => {
+      if (direction === 'up' || cuts === 2 || !chunk.includes('subscribe')) return chunk
+      cuts++
+      proxy.cut()
+      return undefined
+    }
+    proxy.cut()
+    await receiver.up('outputStore', 2)
+    expect(cuts).toBe(2)
+    expect(await counts()).toEqual({ channels: 9_000, patterns: 0 })
+  })
+
+  test('asked for at any moment around the one at which the connection is up', async () => {
+    for (let turns = 0; turns < 30; turns++) {
+      const { transport } = make()
+      let subscribing: Promise<void> = transport.subscribe({ name: 'n', id: 'first' })
+      for (let turn = 0; turn < turns; turn++) subscribing = subscribing.then(() => undefined)
+      await subscribing.then(() => transport.subscribe({ name: 'n', id: 'second' }))
+      await transport.close()
+    }
   })
 
   test('cut between SUBSCRIBE and its reply: settles on the next connection, once', async () => {
@@ -294,6 +320,40 @@ describe("'id', with a wait and a listener on one name: each event comes once", 
 
   test('also when the first one ends the wait, and equal ones follow', () =>
     once((transport, key) => void transport.unsubscribe(key), { bodies: ['1', '1', '2', '1'] }))
+
+  test.each(['on the same connection', 'on the next one'])(
+    'one that came before the listener stood is not taken for its equal that comes after, %s',
+    async (where) => {
+      const { transport, receiver } = make({}, proxy.url)
+      const key = { name: 'n', id: '1' }
+      await transport.subscribe(key)
+      await receiver.up('outputStore')
+      let held: Buffer | undefined
+      proxy.filter = (direction, chunk) => {
+        if (direction === 'down') return chunk
+        if (chunk.includes('psubscribe')) {
+          held = chunk
+          return undefined
+        }
+        return held && chunk.includes('unsubscribe') ? Buffer.concat([held, chunk]) : chunk
+      }
+      const listening = transport.subscribe({ name: 'n' })
+      await eventually(() => held !== undefined)
+      await admin.publish('se:n:1', 'se2\ne1\t\t[]')
+      await receiver.arrived('1')
+      if (where === 'on the next one') {
+        proxy.filter = undefined
+        proxy.cut()
+        await eventually(() => !receiver.isUp('outputStore'))
+      }
+      await transport.unsubscribe(key)
+      await listening
+      await admin.publish('se:n:1', 'se2\ne1\t\t[]')
+      await admin.publish('se:n:sentinel', 'se2\nesentinel\t\t[]')
+      await receiver.arrived('sentinel')
+      expect(receiver.ids).toEqual(['1', '1', 'sentinel'])
+    },
+  )
 
   test('the two copies in two reads, the wait given up in between', async () => {
     const { transport, receiver } = make({}, proxy.url)

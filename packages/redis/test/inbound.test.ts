@@ -19,7 +19,7 @@ function listening(): {
     inbound: new Inbound(desired),
     receiver,
     want: (id) => {
-      const route = id === undefined ? byPattern('se:', 'n', receiver) : new ById('se:', { name: 'n', id }, receiver)
+      const route = id === undefined ? byPattern('se:', 'n', receiver) : new ById('se:', 'n', id, receiver)
       desired[route.kind].set(route.asked[0]!, { route })
       return route
     },
@@ -107,7 +107,7 @@ test('the pattern of a name whose name is a glob', () => {
   const receiver = new RecordingReceiver()
   const desired: Desired = { channel: new Map(), pattern: new Map() }
   const key = { name: '[a]*:\\', id: ':*' }
-  const [wait, listen] = [new ById('s*:', key, receiver), byPattern('s*:', key.name, receiver)]
+  const [wait, listen] = [new ById('s*:', key.name, key.id, receiver), byPattern('s*:', key.name, receiver)]
   desired.channel.set(wait.asked[0], { route: wait })
   desired.pattern.set(listen.asked[0]!, { route: listen })
   const inbound = new Inbound(desired)

@@ -176,5 +176,6 @@ test('what a codec cannot put on the wire rejects that emit only', async () => {
     code: 'ERR_UNSUPPORTED',
   })
   await expect(transport.subscribe({ name: 'se:n' })).rejects.toMatchObject({ code: 'ERR_UNSUPPORTED' })
+  await transport.unsubscribe({ name: 'se:n' })
   await transport.publish({ name: 'n', id: '1' }, event('[]'))
 })

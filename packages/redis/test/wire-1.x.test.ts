@@ -86,9 +86,9 @@ describe('two wires on one server', () => {
   })
 
   test('a name that begins with the prefix would share channels with another: refused', () => {
-    const { encode, route } = dialect('both')
+    const { encode, check } = dialect('both')
     expect(() => encode({ name: 'se:a', id: '1' }, event('[]'))).toThrow(UnsupportedError)
-    expect(() => route({ name: 'se:a' }, new RecordingReceiver())).toThrow(UnsupportedError)
+    expect(() => check('se:a')).toThrow(UnsupportedError)
     expect(() => new RedisTransport({ prefix: '', wire: '1.x' })).toThrow(InvalidArgumentError)
   })
 
