@@ -1,7 +1,7 @@
 import { sides, spread, valueOf, wanted } from './format'
 import { isMet, tally, type Row, type Skipped } from './row'
 
-const widths = [72, 28, 30, 26]
+const widths = [92, 26, 30, 26]
 
 function columns(...cells: string[]): string {
   return cells
