@@ -110,6 +110,16 @@ describe("'id'", () => {
     expect([one.receiver.ids, two.receiver.ids]).toEqual([['1'], ['2']])
   })
 
+  test('what belongs to another id is garbage on the channel of this one', async () => {
+    const { transport, receiver } = make()
+    await transport.subscribe({ name: 'n', id: '1' })
+    await admin.publish('se:n:1', 'se2\ne2\t\t[]')
+    await transport.publish({ name: 'n', id: '1' }, event('[]'))
+    await receiver.arrived('1')
+    expect(receiver.ids).toEqual(['1'])
+    expect(receiver.errors('outputStore')).toMatchObject([{ code: 'ERR_SERIALIZATION' }])
+  })
+
   test("a wait for the id '*' is no pattern, and a pattern is no wait for it", async () => {
     const [wait, listen] = [make(), make()]
     await wait.transport.subscribe({ name: 'n', id: '*' })

@@ -80,6 +80,17 @@ test('nor if the pattern had been asked for, once the server has given the chann
   expect(receiver.ids).toEqual(['1', '1'])
 })
 
+test('nor if what was given up came by its channel in between', () => {
+  const { inbound, receiver, want, leave } = listening()
+  const wait = want('1')
+  want()
+  inbound.message(channel, frame)
+  leave(wait)
+  inbound.message(channel, frame)
+  inbound.pmessage('se:n:*', channel, frame)
+  expect(receiver.ids).toEqual(['1', '1'])
+})
+
 test('another channel that the server has given up says nothing of a copy that is on its way', () => {
   const { inbound, receiver, want } = listening()
   want('1')
