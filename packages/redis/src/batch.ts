@@ -1,23 +1,25 @@
-import type { EventKey } from 'server-events'
-import type { Encoded } from './dialect'
+import type { EventKey, Message } from 'server-events'
+import type { Dialect } from './dialect'
 import { Frame } from './frame'
 
 /** Puts what is emitted in one tick into as few frames as their limits allow, keeping the order of each name. */
 export class Batch {
   /** By name, the frame that still takes events. */
-  private readonly open = new Map<string, Frame>()
+  private open = new Map<string, Frame>()
 
   /** With `shares` false every event has a frame of its own; `made` is told of each frame. */
   constructor(
+    private readonly dialect: Pick<Dialect, 'isLone' | 'channelOf'>,
     private readonly shares: boolean,
     private readonly made: (frame: Frame) => void,
   ) {}
 
-  /** The frame that an event goes into, and has to be added to. */
-  frameFor(key: EventKey, { channel, text, alone }: Encoded): Frame {
+  /** The frame that an event goes into, and that its text has to be added to. */
+  frameFor(key: EventKey, message: Message, text: string): Frame {
+    const alone = this.dialect.isLone(message)
     const open = this.open.get(key.name)
     if (open && !alone && open.hasRoom(text)) return open
-    const frame = new Frame('PUBLISH', channel, key, alone)
+    const frame = new Frame('PUBLISH', this.dialect.channelOf(key, message), key, alone)
     // What comes after a lone one must not overtake it in an earlier frame.
     if (alone || !this.shares) this.open.delete(key.name)
     else this.open.set(key.name, frame)
@@ -35,6 +37,7 @@ export class Batch {
 
   /** The tick is over: what comes now goes into new frames. */
   end(): void {
-    this.open.clear()
+    // Not cleared: V8 chains the tables that `clear` leaves behind, and the first old one keeps all frames alive.
+    this.open = new Map()
   }
 }

@@ -7,20 +7,19 @@ import type { Route } from './routes'
 import { channelOf, joinLines, lineOf } from './wire'
 import { channelOf1x, payloadOf1x } from './wire-1.x'
 
-/** A message as it will be written. */
-export interface Encoded {
-  readonly channel: string
-  /** A line for a frame or, if `alone`, the payload itself. */
-  readonly text: string
-  readonly alone: boolean
-}
-
 /** Which wires are spoken, and which are heard; and on which channels. */
 export interface Dialect {
   /** @throws UnsupportedError if events of this name cannot be told from others */
   check(name: string): void
-  /** @throws UnsupportedError */
-  encode(key: EventKey, message: Message): Encoded
+  /** Whether it cannot share a frame: what `encode` makes is then the whole payload. */
+  isLone(message: Message): boolean
+  /**
+   * A line for a frame, or a payload.
+   * @throws UnsupportedError
+   */
+  encode(key: EventKey, message: Message): string
+  /** Where it is published. */
+  channelOf(key: EventKey, message: Message): string
   route(topic: Topic, receiver: Receiver): Route
 }
 
@@ -32,17 +31,23 @@ export function dialectOf({ prefix, channels, wire }: Pick<Settings, 'prefix' | 
         `with wire ${quoted(wire)} the name of an event must not begin with the prefix: ${quoted(name)}`,
       )
   }
+  // 1.x has no failures: they travel in wire 2, which its peers do not hear.
+  const isFormer = ({ kind }: Message): boolean => wire === '1.x' && kind === 'event'
   return {
     check,
 
+    isLone: (message) => channels === 'id' || isFormer(message),
+
     encode(key, message) {
       check(key.name)
-      // 1.x has no failures: they travel in wire 2, which its peers do not hear.
-      if (wire === '1.x' && message.kind === 'event')
-        return { channel: channelOf1x(key), text: payloadOf1x(key, message), alone: true }
-      if (channels === 'id')
-        return { channel: channelOfId(prefix, key), text: joinLines([lineOf(key, message)]), alone: true }
-      return { channel: channelOf(prefix, key.name), text: lineOf(key, message), alone: false }
+      if (isFormer(message)) return payloadOf1x(key, message)
+      const line = lineOf(key, message)
+      return channels === 'id' ? joinLines([line]) : line
+    },
+
+    channelOf(key, message) {
+      if (isFormer(message)) return channelOf1x(key)
+      return channels === 'id' ? channelOfId(prefix, key) : channelOf(prefix, key.name)
     },
 
     route({ name, id }, receiver) {

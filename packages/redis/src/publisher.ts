@@ -55,7 +55,7 @@ export class Publisher implements Side {
     private readonly storeOf: (connection: Connection) => Store,
   ) {
     this.link = new Link('publish', dialer, settings.connectTimeout, this)
-    this.batch = new Batch(settings.batch, (frame) => this.enqueue(frame))
+    this.batch = new Batch(dialect, settings.batch, (frame) => this.enqueue(frame))
     this.outbox = new Outbox(settings.publishTimeout, (frames) => this.expired(frames))
     this.lookups = new Lookups(
       settings.publishTimeout,
@@ -76,16 +76,17 @@ export class Publisher implements Side {
 
   publish(key: EventKey, message: Message): Promise<void> {
     return this.send(() => {
-      const event = this.dialect.encode(key, message)
-      return this.batch.frameFor(key, event).add(event.text)
+      const text = this.dialect.encode(key, message)
+      return this.batch.frameFor(key, message, text).add(text)
     })
   }
 
   /** Stores it for so many ms, then publishes it. */
   keep(key: EventKey, message: Message, ms: number): Promise<void> {
     return this.send(() => {
-      const event = this.dialect.encode(key, message)
-      return this.batch.frameFor(key, event).keep(key, event.text, keptOf(this.settings.prefix, key, message, ms))
+      const text = this.dialect.encode(key, message)
+      const kept = keptOf(this.settings.prefix, key, message, ms)
+      return this.batch.frameFor(key, message, text).keep(key, text, kept)
     })
   }
 

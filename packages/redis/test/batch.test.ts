@@ -1,9 +1,16 @@
 import { ConnectionError, NotKeptError } from 'server-events'
+import type { EventKey, Message } from 'server-events'
 import { Batch } from '../src/batch'
 import type { Frame } from '../src/frame'
-import { outcome } from './support'
+import { event, outcome } from './support'
 
 let count = 0
+/** Failures go alone here. */
+const dialect = {
+  isLone: ({ kind }: Message): boolean => kind === 'failure',
+  channelOf: ({ name, id }: EventKey, { kind }: Message): string => (kind === 'failure' ? `${name}:${id}` : `${name}:`),
+}
+const failure: Message = { kind: 'failure', body: '{}' }
 interface Emitted {
   readonly name: string
   readonly text: string
@@ -14,10 +21,10 @@ const emit = (name: string, text = `e${++count}\t\t[]`, alone = false): Emitted 
 /** The frames that a tick makes of these. */
 function frames(emits: readonly Emitted[], shares = true): Frame[] {
   const made: Frame[] = []
-  const batch = new Batch(shares, (frame) => made.push(frame))
+  const batch = new Batch(dialect, shares, (frame) => made.push(frame))
   for (const { name, text, alone } of emits) {
     const key = { name, id: String(++count) }
-    void batch.frameFor(key, { channel: alone ? `${name}:${key.id}` : `${name}:`, text, alone }).add(text)
+    void batch.frameFor(key, alone ? failure : event('[]'), text).add(text)
   }
   return made
 }
@@ -64,9 +71,8 @@ test('what goes alone is neither merged nor overtaken', () => {
 
 test('a removal travels alone, and nothing of its name passes it', () => {
   const made: Frame[] = []
-  const batch = new Batch(true, (frame) => made.push(frame))
-  const add = (name: string, text: string): void =>
-    void batch.frameFor({ name, id: '1' }, { channel: `${name}:`, text, alone: false }).add(text)
+  const batch = new Batch(dialect, true, (frame) => made.push(frame))
+  const add = (name: string, text: string): void => void batch.frameFor({ name, id: '1' }, event('[]'), text).add(text)
   add('a', 'e1\t\t[]')
   add('b', 'e2\t\t[]')
   void batch.removal({ name: 'a', id: '1' }, 'kept:a').add('')
@@ -82,9 +88,9 @@ test('a removal travels alone, and nothing of its name passes it', () => {
 
 test('what comes after the end of the tick goes into a new frame', () => {
   const made: Frame[] = []
-  const batch = new Batch(true, (frame) => made.push(frame))
+  const batch = new Batch(dialect, true, (frame) => made.push(frame))
   for (let tick = 0; tick < 2; tick++) {
-    void batch.frameFor({ name: 'a', id: '1' }, { channel: 'a:', text: 'e1', alone: false }).add('e1')
+    void batch.frameFor({ name: 'a', id: '1' }, event('[]'), 'e1').add('e1')
     batch.end()
   }
   expect(made).toHaveLength(2)

@@ -1,4 +1,5 @@
 import { InvalidArgumentError, SerializationError, UnsupportedError } from 'server-events'
+import type { Message } from 'server-events'
 import { RedisTransport } from '@server-events/redis'
 import { dialectOf } from '../src/dialect'
 import type { Dialect } from '../src/dialect'
@@ -16,12 +17,11 @@ function read(name: string, channel: string, payload: unknown): RecordingReceive
 
 describe('what is emitted', () => {
   test('is an array of name, id and args on a raw channel', () => {
-    const { encode } = dialect('1.x')
-    expect(encode({ name: 'a:b%', id: 'c:d' }, event('["x",{"y":1}]', { headers: { a: 'b' } }))).toEqual({
-      channel: 'a:b%:c:d',
-      text: '["a:b%","c:d","x",{"y":1}]',
-      alone: true,
-    })
+    const { encode, channelOf, isLone } = dialect('1.x')
+    const [odd, message] = [{ name: 'a:b%', id: 'c:d' }, event('["x",{"y":1}]', { headers: { a: 'b' } })]
+    expect(encode(odd, message)).toBe('["a:b%","c:d","x",{"y":1}]')
+    expect(channelOf(odd, message)).toBe('a:b%:c:d')
+    expect(isLone(message)).toBe(true)
     expect(payloadOf1x(key, event('[]'))).toBe('["pi event","314"]')
     expect(payloadOf1x(key, event(' [ 12345678901234567890 ] '))).toBe('["pi event","314",12345678901234567890]')
   })
@@ -31,12 +31,11 @@ describe('what is emitted', () => {
   })
 
   test('a failure travels in wire 2, and "both" emits wire 2', () => {
-    expect(dialect('1.x').encode(key, { kind: 'failure', body: '{}' })).toEqual({
-      channel: 'se:pi event:',
-      text: 'f314\t\t{}',
-      alone: false,
-    })
-    expect(dialect('both').encode(key, event('[]')).channel).toBe('se:pi event:')
+    const failure: Message = { kind: 'failure', body: '{}' }
+    expect(dialect('1.x').encode(key, failure)).toBe('f314\t\t{}')
+    expect(dialect('1.x').isLone(failure)).toBe(false)
+    expect(dialect('1.x').channelOf(key, failure)).toBe('se:pi event:')
+    expect(dialect('both').channelOf(key, event('[]'))).toBe('se:pi event:')
   })
 })
 
