@@ -7,6 +7,8 @@ import { joinLines } from './wire'
 const MAX_BYTES = 256 * 1024
 const MAX_EVENTS = 512
 
+const none: readonly KeptEmit[] = []
+
 interface Settle {
   readonly resolve: () => void
   readonly reject: (error: Error) => void
@@ -30,6 +32,10 @@ export interface KeptEmit extends Settle {
  * promise, since one answer settles them all.
  */
 export class Frame {
+  /** Index in the table of what has not settled; -1 when not in it. */
+  slot = -1
+  /** Its place in the order of arrival. */
+  turn = 0
   /** When its time is up. */
   due = 0
   /** Where it was written last; `undefined` if nowhere yet. */
@@ -37,15 +43,20 @@ export class Frame {
   writtenAt = 0
   /** Not answered on this connection. */
   publishing = true
-  readonly kept: KeptEmit[] = []
-  private readonly lines: string[] = []
+  /** How many emits have not settled. */
+  size = 0
+  private keptEmits: KeptEmit[] | undefined
+  /** Its lines. */
+  private text = ''
+  private events = 0
   /** At least the bytes of its lines; exactly those once it was worth measuring. */
   private bytes = 0
   private measured = false
-  private shared: (Settle & { readonly promise: Promise<void> }) | undefined
+  private shared: Promise<void> | undefined
+  private resolve!: () => void
+  private rejectShared!: (error: Error) => void
   /** Emits that share the promise. */
   private sharing = 0
-  private unsettled = 0
   /** On some connection: only kept events whose SET was not answered are left, and are published again with it. */
   private accepted = false
 
@@ -64,22 +75,23 @@ export class Frame {
     return this.first.name
   }
 
-  /** How many emits have not settled. */
-  get size(): number {
-    return this.unsettled
+  get kept(): readonly KeptEmit[] {
+    return this.keptEmits ?? none
   }
 
   get payload(): string {
-    if (this.lone) return this.lines[0] ?? ''
-    return joinLines(this.accepted ? this.kept.filter(({ settled }) => !settled).map(({ line }) => line) : this.lines)
+    if (this.lone) return this.text
+    return this.accepted
+      ? joinLines(this.kept.filter(({ settled }) => !settled).map(({ line }) => line))
+      : joinLines([this.text])
   }
 
   hasRoom(text: string): boolean {
-    if (this.lone || this.lines.length >= MAX_EVENTS) return false
+    if (this.lone || this.events >= MAX_EVENTS) return false
     if (this.bytes + mostBytes(text) <= MAX_BYTES) return true
     if (!this.measured) {
       this.measured = true
-      this.bytes = this.lines.reduce((sum, line) => sum + bytesOf(line), 0)
+      this.bytes = bytesOf(this.text)
     }
     return this.bytes + bytesOf(text) <= MAX_BYTES
   }
@@ -87,14 +99,18 @@ export class Frame {
   add(text: string): Promise<void> {
     this.append(text)
     this.sharing++
-    this.shared ??= settleable()
-    return this.shared.promise
+    this.shared ??= new Promise((resolve, reject) => {
+      this.resolve = resolve
+      this.rejectShared = reject
+    })
+    return this.shared
   }
 
   keep(key: EventKey, line: string, kept: Kept): Promise<void> {
     this.append(line)
     return new Promise((resolve, reject) => {
-      this.kept.push({ key, kept, line, resolve, reject, settled: false, notStored: undefined, storing: false })
+      this.keptEmits ??= []
+      this.keptEmits.push({ key, kept, line, resolve, reject, settled: false, notStored: undefined, storing: false })
     })
   }
 
@@ -102,9 +118,9 @@ export class Frame {
   accept(place: string): void {
     this.publishing = false
     this.accepted = true
-    this.unsettled -= this.sharing
+    this.size -= this.sharing
+    if (this.sharing > 0) this.resolve()
     this.sharing = 0
-    this.shared?.resolve()
     for (const emit of this.kept) this.settleKept(emit, place)
   }
 
@@ -119,9 +135,9 @@ export class Frame {
   /** Ends all of it; `makeError` is told whom the error is about. */
   reject(makeError: (events: string) => ServerEventsError): void {
     const { first, sharing } = this
-    this.unsettled -= sharing
+    this.size -= sharing
     this.sharing = 0
-    if (sharing > 0) this.shared?.reject(makeError(named(first, sharing - 1)))
+    if (sharing > 0) this.rejectShared(makeError(named(first, sharing - 1)))
     for (const emit of this.kept) {
       if (emit.settled) continue
       this.end(emit)
@@ -130,14 +146,15 @@ export class Frame {
   }
 
   private append(text: string): void {
-    this.lines.push(text)
-    this.unsettled++
+    this.text = this.events === 0 ? text : `${this.text}\n${text}`
+    this.events++
+    this.size++
     this.bytes += this.measured ? bytesOf(text) : mostBytes(text)
   }
 
   private end(emit: KeptEmit): void {
     emit.settled = true
-    this.unsettled--
+    this.size--
   }
 }
 
@@ -148,12 +165,4 @@ function bytesOf(line: string): number {
 /** A UTF-16 unit is at most 3 bytes of UTF-8. */
 function mostBytes(line: string): number {
   return line.length * 3 + 1
-}
-
-function settleable(): Settle & { readonly promise: Promise<void> } {
-  let settle!: Settle
-  const promise = new Promise<void>((resolve, reject) => {
-    settle = { resolve, reject }
-  })
-  return { promise, ...settle }
 }

@@ -8,8 +8,10 @@ import { Timer } from './timer'
  * order of deadlines, and one timer does for all.
  */
 export class Outbox {
-  private readonly frames = new Set<Frame>()
+  /** In any order. No Set, whose tables would keep alive what was in them (docs/decisions/0009). */
+  private readonly frames: Frame[] = []
   private unsettled = 0
+  private turn = 0
   private readonly timer = new Timer(() => this.expire())
 
   constructor(
@@ -18,7 +20,7 @@ export class Outbox {
   ) {}
 
   get isEmpty(): boolean {
-    return this.frames.size === 0
+    return this.frames.length === 0
   }
 
   /** How many emits have not settled. */
@@ -31,40 +33,42 @@ export class Outbox {
     this.unsettled++
   }
 
-  add(frame: Frame): void {
-    frame.due = performance.now() + this.timeout
+  /** `now` is when the tick began in which it was made. */
+  add(frame: Frame, now: number): void {
+    frame.due = now + this.timeout
+    frame.turn = this.turn++
     if (!this.timer.armed) this.timer.arm(this.timeout, true)
-    else if (this.frames.size === 0) this.timer.hold(true)
-    this.frames.add(frame)
+    else if (this.frames.length === 0) this.timer.hold(true)
+    frame.slot = this.frames.length
+    this.frames.push(frame)
   }
 
   has(frame: Frame): boolean {
-    return this.frames.has(frame)
+    return frame.slot !== -1
   }
 
   /** In the order of arrival. */
   all(): Frame[] {
-    return [...this.frames]
+    return [...this.frames].sort((one, other) => one.turn - other.turn)
   }
 
   /** Its command is answered: all that was asked is done, but for what is still to be stored. */
   accept(frame: Frame, place: string): void {
-    if (this.frames.has(frame)) this.settle(frame, () => frame.accept(place))
+    if (this.has(frame)) this.settle(frame, () => frame.accept(place))
   }
 
   /** The SET of an event is answered. */
   stored(frame: Frame, emit: KeptEmit, place: string): void {
-    if (this.frames.has(frame)) this.settle(frame, () => frame.settleKept(emit, place))
+    if (this.has(frame)) this.settle(frame, () => frame.settleKept(emit, place))
   }
 
   reject(frame: Frame, makeError: (events: string) => ServerEventsError): void {
-    if (this.frames.has(frame)) this.settle(frame, () => frame.reject(makeError))
+    if (this.has(frame)) this.settle(frame, () => frame.reject(makeError))
   }
 
   takeAll(): Frame[] {
     const all = this.all()
-    this.frames.clear()
-    this.unsettled = 0
+    for (const frame of all) this.remove(frame)
     this.timer.clear()
     return all
   }
@@ -75,23 +79,26 @@ export class Outbox {
     const left = frame.size
     this.unsettled -= before - left
     if (left > 0) return
-    this.frames.delete(frame)
-    if (this.frames.size === 0) this.timer.hold(false)
+    this.remove(frame)
+    if (this.frames.length === 0) this.timer.hold(false)
+  }
+
+  private remove(frame: Frame): void {
+    this.unsettled -= frame.size
+    const last = this.frames.pop()
+    if (last && last !== frame) {
+      this.frames[frame.slot] = last
+      last.slot = frame.slot
+    }
+    frame.slot = -1
   }
 
   private expire(): void {
     // A timer may fire a fraction of a millisecond early by this clock.
     const now = performance.now() + 1
-    const due: Frame[] = []
-    for (const frame of this.frames) {
-      if (frame.due > now) break
-      due.push(frame)
-    }
-    for (const frame of due) {
-      this.frames.delete(frame)
-      this.unsettled -= frame.size
-    }
-    const [next] = this.frames
+    const due = this.all().filter((frame) => frame.due <= now)
+    for (const frame of due) this.remove(frame)
+    const next = this.all()[0]
     if (next) this.timer.arm(Math.max(1, next.due - performance.now()), true)
     if (due.length > 0) this.expired(due)
   }

@@ -1,3 +1,4 @@
+import { performance } from 'node:perf_hooks'
 import { AuthError, ConnectionError } from 'server-events'
 import type { EventKey, Message, Receiver, ServerEventsError } from 'server-events'
 import { Batch } from './batch'
@@ -35,6 +36,7 @@ export class Publisher implements Side {
   private readonly batch: Batch
   private connecting: Connecting[] = []
   private closed = false
+  private tickBegan = 0
   private tickEnds = false
   private readonly flush = (): void => {
     this.tickEnds = false
@@ -116,7 +118,8 @@ export class Publisher implements Side {
   }
 
   private enqueue(frame: Frame): void {
-    this.outbox.add(frame)
+    if (!this.tickEnds) this.tickBegan = performance.now()
+    this.outbox.add(frame, this.tickBegan)
     if (this.transmission) this.fresh.push(frame)
     else this.link.open()
     if (this.tickEnds) return

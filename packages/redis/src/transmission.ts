@@ -111,16 +111,17 @@ export class Transmission {
     const lone = frames.length === 1 && frames[0]?.kept.length === 0
     const stream = lone ? undefined : this.connection.client.stream
     stream?.cork()
-    for (const frame of frames) this.transmit(frame)
+    const now = performance.now()
+    for (const frame of frames) this.transmit(frame, now)
     stream?.uncork()
   }
 
-  private transmit(frame: Frame): void {
+  private transmit(frame: Frame, now: number): void {
     const { connection, store } = this
     const { command, channel, kept } = frame
     const here = command === 'PUBLISH' || store.inOrder
     frame.writtenOn = connection
-    frame.writtenAt = here ? performance.now() : Infinity
+    frame.writtenAt = here ? now : Infinity
     frame.publishing = true
     if (store.inOrder) for (const emit of kept) void this.keep(frame, emit)
     const answer =

@@ -26,8 +26,9 @@ export class Outbox {
   readonly #transport: Transport
   readonly #hold: Hold
   readonly #rejected: (error: ServerEventsError) => void
-  /** By the promise of the transport that settles them. */
-  readonly #shipments = new Map<Promise<void>, Shipment>()
+  /** Those that have not settled, in any order. No Map or Set: see docs/decisions/0009. */
+  readonly #shipments: Shipment[] = []
+  #latest: Shipment | undefined
   #held = 0
   #shipped = 0
   #whenIdle: (() => void) | undefined
@@ -70,7 +71,7 @@ export class Outbox {
 
   /** Rejects what the transport left unsettled. */
   close(makeError: () => ServerEventsError): void {
-    for (const published of [...this.#shipments.keys()]) this.#settle(published, makeError)
+    for (const shipment of [...this.#shipments]) this.#settle(shipment, makeError)
   }
 
   #holdBack(outgoing: Outgoing, name: Name): Promise<void> {
@@ -101,7 +102,7 @@ export class Outbox {
 
   #publish(outgoing: Outgoing, follower?: Promise<void>): Promise<void> {
     this.#shipped++
-    return this.#shipmentOf(this.#handOver(outgoing)).add(outgoing, follower)
+    return this.#shipmentOf(outgoing, this.#handOver(outgoing)).settlement(follower)
   }
 
   #handOver({ key, message, keep }: Outgoing): Promise<void> {
@@ -115,28 +116,33 @@ export class Outbox {
     }
   }
 
-  #shipmentOf(published: Promise<void>): Shipment {
-    const known = this.#shipments.get(published)
-    if (known !== undefined) return known
-    const shipment = new Shipment()
-    this.#shipments.set(published, shipment)
+  /** A transport that shares promises does so among the emits of a tick and name: the latest is the one, if any. */
+  #shipmentOf(outgoing: Outgoing, published: Promise<void>): Shipment {
+    const latest = this.#latest
+    if (latest?.published === published) {
+      latest.emits.push(outgoing)
+      return latest
+    }
+    const shipment = new Shipment(published, outgoing)
+    this.#latest = shipment
+    shipment.slot = this.#shipments.length
+    this.#shipments.push(shipment)
     this.#hold.add()
     published.then(
       () => {
-        this.#settle(published, undefined)
+        this.#settle(shipment, undefined)
       },
       (error: unknown) => {
-        this.#settle(published, () => fromTransport(error))
+        this.#settle(shipment, () => fromTransport(error))
       },
     )
     return shipment
   }
 
   /** `makeError` if it failed. */
-  #settle(published: Promise<void>, makeError: (() => ServerEventsError) | undefined): void {
-    const shipment = this.#shipments.get(published)
-    if (shipment === undefined) return
-    this.#shipments.delete(published)
+  #settle(shipment: Shipment, makeError: (() => ServerEventsError) | undefined): void {
+    if (shipment.slot === -1) return
+    this.#remove(shipment)
     this.#hold.release()
     this.#shipped -= shipment.emits.length
     if (this.size === 0) {
@@ -150,5 +156,15 @@ export class Outbox {
     }
     if (makeError === undefined) shipment.resolve()
     else shipment.reject(makeError)
+  }
+
+  #remove(shipment: Shipment): void {
+    const last = this.#shipments.pop()
+    if (last !== undefined && last !== shipment) {
+      this.#shipments[shipment.slot] = last
+      last.slot = shipment.slot
+    }
+    shipment.slot = -1
+    if (this.#latest === shipment) this.#latest = undefined
   }
 }

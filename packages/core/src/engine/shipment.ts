@@ -24,12 +24,18 @@ export class Outgoing {
  * emit. Each has a promise of its own all the same, since a shared one could not name its caller.
  */
 export class Shipment {
-  readonly emits: Outgoing[] = []
+  /** What the transport gave. */
+  readonly published: Promise<void>
+  readonly emits: Outgoing[]
+  /** Index in the table of those that have not settled; -1 when not in it. */
+  slot = -1
   readonly #settled: Promise<void>
   #resolve!: () => void
   #reject!: (makeError: () => ServerEventsError) => void
 
-  constructor() {
+  constructor(published: Promise<void>, first: Outgoing) {
+    this.published = published
+    this.emits = [first]
     this.#settled = new Promise((resolve, reject) => {
       this.#resolve = resolve
       this.#reject = reject
@@ -37,11 +43,10 @@ export class Shipment {
   }
 
   /**
-   * Settles with the shipment, and counts as handled. `follower` is the promise that the caller has,
-   * if that is another one, which will be resolved with this one.
+   * A promise for one of the emits: settles with the shipment, and counts as handled. `follower` is
+   * the one that the caller has, if that is another, which will be resolved with this one.
    */
-  add(outgoing: Outgoing, follower?: Promise<void>): Promise<void> {
-    this.emits.push(outgoing)
+  settlement(follower?: Promise<void>): Promise<void> {
     const promise: Promise<void> = this.#settled.then(noop, (makeError: unknown) =>
       rejectedAtCaller(follower ?? promise, makeError as () => ServerEventsError),
     )
