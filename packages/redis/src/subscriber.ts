@@ -13,7 +13,7 @@ import type { Settings } from './options'
 import type { Route } from './routes'
 import type { Dialer } from './source'
 
-/** How many topics are asked for at a time when a connection is new: their replies are awaited. */
+/** How many topics are asked for at a time when a connection is new, and how many keys one call names. */
 const AT_A_TIME = 8_192
 
 /** A topic that is desired. */
@@ -32,7 +32,6 @@ export class Subscriber implements Side {
   /** The connection that messages are taken from, also while topics are still being restored. */
   private connection: Connection | undefined
   private inbound = new Inbound(this.desired)
-  private isUp = false
   private closed = false
 
   constructor(
@@ -63,8 +62,8 @@ export class Subscriber implements Side {
       const subscription: Subscription = { topic, route, askedOn: undefined, pending: { resolve, reject } }
       for (const asked of route.asked) this.desired[route.kind].set(asked, subscription)
       this.link.open()
-      // While topics are being restored, the loop there finds it.
-      if (this.isUp) this.asking.join(subscription)
+      // Also while others are being restored: those are the ones that were desired before.
+      if (this.connection) this.asking.join(subscription)
     })
   }
 
@@ -92,6 +91,11 @@ export class Subscriber implements Side {
     return kinds.some((kind) => this.desired[kind].size > 0)
   }
 
+  /**
+   * Resolves when all that is desired now is confirmed or refused. What is desired later is asked
+   * for when it comes and settles by its own reply; to wait for that too would never end, if each
+   * round trip brings more.
+   */
   async establish(connection: Connection): Promise<void> {
     const { client } = connection
     this.connection = connection
@@ -102,25 +106,18 @@ export class Subscriber implements Side {
     client.on('pmessage', (pattern: string, channel: string, payload: string) => {
       if (this.heard(connection)) this.inbound.pmessage(pattern, channel, payload)
     })
-    for (;;) {
-      const unasked = this.unasked(connection)
-      if (unasked.length === 0) return
-      for (let next = 0; next < unasked.length; next += AT_A_TIME) {
-        const some = unasked.slice(next, next + AT_A_TIME)
-        await this.asking.ask(
-          some.filter((subscription) => this.isCurrent(subscription, connection)),
-          connection,
-        )
-        if (this.connection !== connection) return
-      }
+    // Once each: one may have two patterns.
+    const desired = [...new Set(this.all())]
+    for (const block of blocksOf(desired)) {
+      // Some may have been given up since.
+      const current = block.filter((subscription) => this.isCurrent(subscription, connection))
+      await this.asking.ask(current, connection)
+      if (this.connection !== connection) return
     }
   }
 
   up(connection: Connection): void {
-    this.isUp = true
     this.heartbeat.start(connection.client)
-    // Desired since the loop looked last.
-    for (const subscription of this.unasked(connection)) this.asking.join(subscription)
     this.receiver.state('outputStore', true)
   }
 
@@ -145,13 +142,6 @@ export class Subscriber implements Side {
 
   private *all(): Generator<Subscription> {
     for (const kind of kinds) yield* this.desired[kind].values()
-  }
-
-  private unasked(connection: Connection): Subscription[] {
-    // Once each: one may have two patterns.
-    const unasked = new Set<Subscription>()
-    for (const subscription of this.all()) if (subscription.askedOn !== connection) unasked.add(subscription)
-    return [...unasked]
   }
 
   private isCurrent(subscription: Subscription, connection: Connection): boolean {
@@ -199,7 +189,6 @@ export class Subscriber implements Side {
 
   private leave(): void {
     this.connection = undefined
-    this.isUp = false
     this.heartbeat.stop()
     this.asking.reset()
   }
@@ -207,9 +196,13 @@ export class Subscriber implements Side {
   /** ioredis-mock, which has no socket, goes on delivering to clients that have disconnected. */
   private async silence({ client }: Connection): Promise<void> {
     const { channel, pattern } = this.desired
-    if (channel.size > 0) await client.unsubscribe(...channel.keys()).catch(() => undefined)
-    if (pattern.size > 0) await client.punsubscribe(...pattern.keys()).catch(() => undefined)
+    for (const block of blocksOf([...channel.keys()])) await client.unsubscribe(...block).catch(() => undefined)
+    for (const block of blocksOf([...pattern.keys()])) await client.punsubscribe(...block).catch(() => undefined)
   }
+}
+
+function* blocksOf<T>(all: readonly T[]): Generator<T[]> {
+  for (let next = 0; next < all.length; next += AT_A_TIME) yield all.slice(next, next + AT_A_TIME)
 }
 
 const kinds: readonly Route['kind'][] = ['channel', 'pattern']

@@ -1,4 +1,7 @@
 // What options 'name' and 'id' of channels have of their own; what all have in common, the conformance kit tests.
+import { once } from 'node:events'
+import { connect, createServer } from 'node:net'
+import type { AddressInfo, Socket } from 'node:net'
 import Redis from 'ioredis'
 import { ForbiddenError } from 'server-events'
 import type { EventKey } from 'server-events'
@@ -46,6 +49,32 @@ const counts = async (): Promise<{ channels: number; patterns: number }> => ({
 /** How often the server has executed a command. */
 const calls = async (command: string): Promise<number> =>
   Number(new RegExp(`cmdstat_${command}:calls=(\\d+)`).exec(await admin.info('commandstats'))?.[1] ?? 0)
+/** A link on which everything takes `delay` ms each way. */
+async function startSlowLink(delay: number): Promise<{ url: string; cut(): void; close(): void }> {
+  const sockets = new Set<Socket>()
+  const cut = (): void => {
+    for (const socket of sockets) socket.destroy()
+    sockets.clear()
+  }
+  const server = createServer({ noDelay: true }, (client) => {
+    const upstream = connect({ port: redis.port, host: '127.0.0.1', noDelay: true })
+    for (const [from, to] of [
+      [client, upstream],
+      [upstream, client],
+    ] as const) {
+      sockets.add(from)
+      from.on('data', (chunk) => setTimeout(() => to.writable && to.write(chunk), delay))
+      from.on('error', () => undefined)
+      from.on('close', () => to.destroy())
+    }
+  })
+  await once(server.listen(0, '127.0.0.1'), 'listening')
+  const close = (): void => {
+    server.close()
+    cut()
+  }
+  return { url: `redis://127.0.0.1:${(server.address() as AddressInfo).port}`, cut, close }
+}
 const keys = (count: number, name = 'n'): EventKey[] => Array.from({ length: count }, (_, i) => ({ name, id: `${i}` }))
 
 describe("'name'", () => {
@@ -199,6 +228,33 @@ describe("'id'", () => {
     await receiver.up('outputStore', 2)
     await Promise.all(changes)
     expect(await counts()).toEqual({ channels: 9_000 - 20 + 5, patterns: 1 })
+  })
+
+  test('waits that come and go all the time do not keep it from coming back', async () => {
+    const link = await startSlowLink(5)
+    const { transport, receiver } = make({ connectTimeout: 2_000 }, link.url)
+    await transport.subscribe({ name: 'n', id: 'first' })
+    await receiver.up('outputStore')
+    const settled: Promise<unknown>[] = []
+    let count = 0
+    const load = setInterval(() => {
+      for (let i = 0; i < 3; i++) {
+        const key = { name: 'n', id: `${count++}` }
+        settled.push(outcome(transport.subscribe(key).then(() => transport.unsubscribe(key))))
+      }
+    }, 1)
+    try {
+      link.cut()
+      await receiver.up('outputStore', 2)
+      clearInterval(load)
+      expect(new Set(await Promise.all(settled))).toEqual(new Set(['resolved']))
+      expect(receiver.errors()).toEqual([])
+      expect(receiver.states('outputStore')).toEqual([true, false, true])
+      expect(await counts()).toEqual({ channels: 1, patterns: 0 })
+    } finally {
+      clearInterval(load)
+      link.close()
+    }
   })
 
   test('cut while many come back: they come back on the next connection', async () => {

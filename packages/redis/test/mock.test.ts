@@ -88,6 +88,14 @@ test.each(['pattern', 'name', 'id'] as const)(
   },
 )
 
+test('close silences more ids than one call can name', async () => {
+  const { transport, receiver } = world({ channels: 'id' })()
+  const ids = Array.from({ length: 130_000 }, (_, i) => `${i}`)
+  await Promise.all(ids.map((id) => transport.subscribe({ name: 'a', id })))
+  await transport.close()
+  expect(receiver.errors()).toEqual([])
+})
+
 test('close leaves no listener behind in the mock, which would keep the client alive', async () => {
   const client = new RedisMock({ host: 'mock', port: ++port })
   const transport = new RedisTransport(client, { channels: 'id' })
