@@ -25,8 +25,6 @@ export interface Wisher<W extends Wish> {
   confirm(wishes: readonly W[]): void
   /** `code` is what the server answered. */
   refuse(wish: W, connection: Connection, code: string): void
-  /** The server has given these channels up. */
-  gone(channels: readonly string[]): void
   /** There was no answer in time. */
   silent(connection: Connection): void
 }
@@ -93,24 +91,18 @@ export class Asking<W extends Wish> {
       const code = replyCode(error)
       // Not an answer: the next connection asks again.
       if (code === undefined) return
-      const [only, ...others] = current()
       if (items.length === 1) {
-        if (only) this.wisher.refuse(only, connection, code)
+        for (const only of current()) this.wisher.refuse(only, connection, code)
         return
       }
       // The server refuses all for the sake of one, and does not say which.
-      const alone = [...(only ? [only] : []), ...others].map((wish) => batchOf([wish], wish.route))
+      const alone = current().map((wish) => batchOf([wish], wish.route))
       await written(connection, alone, (batch) => this.askBatch(batch, connection))
     }
   }
 
   private async leaveBatch({ kind, asked }: Batch<Route>, { client }: Connection): Promise<void> {
-    if (kind === 'pattern') {
-      await client.punsubscribe(...asked)
-      return
-    }
-    await client.unsubscribe(...asked)
-    this.wisher.gone(asked)
+    await (kind === 'channel' ? client.unsubscribe(...asked) : client.punsubscribe(...asked))
   }
 
   /** Waits for an answer, whatever it says; without one in time the connection is replaced, which settles it too. */

@@ -13,20 +13,33 @@ export type Desired<T extends Heard = Heard> = Readonly<Record<Route['kind'], Ma
  * Takes what one connection hears to its topic. An id that is waited for and its name that is
  * listened to make two copies of one PUBLISH: Redis sends them one directly behind the other, that
  * of the channel first. The second one is dropped, because the first one served the name as well.
+ *
+ * There is a second one if the pattern stood at the server. It did if its confirmation was read
+ * before. If not, only what is read at once with the first copy is taken for the second: another
+ * event that comes by the pattern alone comes after an UNSUBSCRIBE, which we write after the first.
+ * So none is lost. One may come twice: if what is read at once holds the confirmation and the first
+ * copy, and ends exactly there.
  */
 export class Inbound {
   /** What came last, if a second copy may follow. */
   private last: { readonly channel: string; readonly payload: string } | undefined
+  /** What the server has confirmed on this connection. Weak: what is given up need not be told. */
+  private readonly standing = new WeakSet<Heard>()
 
   constructor(private readonly desired: Desired) {}
+
+  /** The server has confirmed it. */
+  stands(topic: Heard): void {
+    // Of channels nobody asks, and there may be a hundred thousand.
+    if (topic.route.kind === 'pattern') this.standing.add(topic)
+  }
 
   message(channel: string, payload: string): void {
     this.last = undefined
     const topic = this.desired.channel.get(channel)
     // Given up, and still heard: the copy of the pattern is then the one that counts.
     if (!topic) return
-    if (this.desired.pattern.size > 0 && this.desired.pattern.has(patternAround(channel)))
-      this.last = { channel, payload }
+    if (this.desired.pattern.size > 0) this.expectCopy(channel, payload)
     topic.route.read(channel, channel, payload)
   }
 
@@ -37,11 +50,14 @@ export class Inbound {
     this.desired.pattern.get(pattern)?.route.read(pattern, channel, payload)
   }
 
-  /**
-   * The server has given these up, so that no second copy is under way any more. Without this, an
-   * event that was heard before the pattern stood would be taken for the next one that is its equal.
-   */
-  gone(channels: readonly string[]): void {
-    if (this.last && channels.includes(this.last.channel)) this.last = undefined
+  private expectCopy(channel: string, payload: string): void {
+    const pattern = this.desired.pattern.get(patternAround(channel))
+    if (!pattern) return
+    const last = (this.last = { channel, payload })
+    if (this.standing.has(pattern)) return
+    // All that is read at once is told before any promise reacts.
+    void Promise.resolve().then(() => {
+      if (this.last === last) this.last = undefined
+    })
   }
 }

@@ -47,7 +47,6 @@ export class Subscriber implements Side {
       isCurrent: (subscription, connection) => this.isCurrent(subscription, connection),
       confirm: (subscriptions) => this.confirm(subscriptions),
       refuse: (...refused) => this.refuse(...refused),
-      gone: (channels) => this.inbound.gone(channels),
       silent: (connection) => {
         if (this.connection === connection) this.drop(`did not answer a subscription within ${subscribeTimeout} ms`)
       },
@@ -160,6 +159,7 @@ export class Subscriber implements Side {
     for (const subscription of subscriptions) {
       subscription.pending?.resolve()
       subscription.pending = undefined
+      this.inbound.stands(subscription)
     }
   }
 

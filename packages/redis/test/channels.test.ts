@@ -421,6 +421,42 @@ describe("'id', with a wait and a listener on one name: each event comes once", 
     },
   )
 
+  test('nor if the listener is confirmed, the wait given up and the equal event heard in one read', async () => {
+    const { transport, receiver } = make({}, proxy.url)
+    const key = { name: 'n', id: '1' }
+    await transport.subscribe(key)
+    await receiver.up('outputStore')
+    let asked: Buffer | undefined
+    const answers: Buffer[] = []
+    let reads = 0
+    proxy.filter = (direction, chunk) => {
+      if (direction === 'up') {
+        if (chunk.includes('psubscribe')) {
+          asked = chunk
+          return undefined
+        }
+        return asked && chunk.includes('unsubscribe') ? Buffer.concat([asked, chunk]) : chunk
+      }
+      if (!receiver.ids.includes('1')) return chunk
+      answers.push(chunk)
+      if (!chunk.includes('pmessage')) return undefined
+      reads++
+      return Buffer.concat(answers.splice(0))
+    }
+    const listening = transport.subscribe({ name: 'n' })
+    await eventually(() => asked !== undefined)
+    await admin.publish('se:n:1', 'se2\ne1\t\t[]')
+    await receiver.arrived('1')
+    const leaving = transport.unsubscribe(key)
+    await eventually(async () => (await counts()).channels === 0 && (await counts()).patterns === 1)
+    await admin.publish('se:n:1', 'se2\ne1\t\t[]')
+    await Promise.all([listening, leaving])
+    expect(reads).toBe(1)
+    await admin.publish('se:n:sentinel', 'se2\nesentinel\t\t[]')
+    await receiver.arrived('sentinel')
+    expect(receiver.ids).toEqual(['1', '1', 'sentinel'])
+  })
+
   test('the two copies in two reads, the wait given up in between', async () => {
     const { transport, receiver } = make({}, proxy.url)
     const key = { name: 'n', id: '1' }
