@@ -2,27 +2,44 @@ import type { EventKey, Message } from 'server-events'
 import type { Dialect } from './dialect'
 import { Frame } from './frame'
 
+const FEWEST_EVENTS = 64
+const MAX_EVENTS = 512
+
 /** Puts what is emitted in one tick into as few frames as their limits allow, keeping the order of each name. */
 export class Batch {
   /** By name, the frame that still takes events. */
   private open = new Map<string, Frame>()
+  private maxEvents = FEWEST_EVENTS
 
-  /** With `shares` false every event has a frame of its own; `made` is told of each frame. */
+  /**
+   * With `shares` false every event has a frame of its own; `made` is told of each frame, `full` when
+   * one is that could leave before the tick is over.
+   */
   constructor(
     private readonly dialect: Pick<Dialect, 'isLone' | 'channelOf'>,
     private readonly shares: boolean,
     private readonly made: (frame: Frame) => void,
+    private readonly full: () => void,
   ) {}
 
   /** The frame that an event goes into, and that its text has to be added to. */
   frameFor(key: EventKey, message: Message, text: string): Frame {
     const alone = this.dialect.isLone(message)
-    const open = this.open.get(key.name)
-    if (open && !alone && open.hasRoom(text)) return open
-    const frame = new Frame('PUBLISH', this.dialect.channelOf(key, message), key, alone)
+    const last = this.open.get(key.name)
+    if (last && !alone) {
+      if (last.hasRoom(text)) return last
+      // The next ones are larger: few events are on their way soon, many in few frames.
+      this.maxEvents = Math.min(2 * this.maxEvents, MAX_EVENTS)
+      last.open = false
+      this.full()
+    }
+    const frame = new Frame('PUBLISH', this.dialect.channelOf(key, message), key, alone, this.maxEvents)
     // What comes after a lone one must not overtake it in an earlier frame.
-    if (alone || !this.shares) this.open.delete(key.name)
-    else this.open.set(key.name, frame)
+    this.close(key.name)
+    if (!alone && this.shares) {
+      frame.open = true
+      this.open.set(key.name, frame)
+    }
     this.made(frame)
     return frame
   }
@@ -30,7 +47,7 @@ export class Batch {
   /** Nothing of the name passes it. */
   removal(key: EventKey, of: string): Frame {
     const frame = new Frame('DEL', of, key, true)
-    this.open.delete(key.name)
+    this.close(key.name)
     this.made(frame)
     return frame
   }
@@ -38,6 +55,15 @@ export class Batch {
   /** The tick is over: what comes now goes into new frames. */
   end(): void {
     // Not cleared: V8 chains the tables that `clear` leaves behind, and the first old one keeps all frames alive.
+    for (const frame of this.open.values()) frame.open = false
     this.open = new Map()
+    this.maxEvents = FEWEST_EVENTS
+  }
+
+  private close(name: string): void {
+    const frame = this.open.get(name)
+    if (!frame) return
+    frame.open = false
+    this.open.delete(name)
   }
 }

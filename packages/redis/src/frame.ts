@@ -5,7 +5,6 @@ import type { Connection } from './link'
 import { joinLines } from './wire'
 
 const MAX_BYTES = 256 * 1024
-const MAX_EVENTS = 512
 
 const none: readonly KeptEmit[] = []
 
@@ -32,6 +31,8 @@ export interface KeptEmit extends Settle {
  * promise, since one answer settles them all.
  */
 export class Frame {
+  /** Takes events: not to be written yet. */
+  open = false
   /** Index in the table of what has not settled; -1 when not in it. */
   slot = -1
   /** Its place in the order of arrival. */
@@ -69,6 +70,7 @@ export class Frame {
     readonly channel: string,
     private readonly first: EventKey,
     private readonly lone: boolean,
+    private readonly maxEvents = 1,
   ) {}
 
   get name(): string {
@@ -87,7 +89,7 @@ export class Frame {
   }
 
   hasRoom(text: string): boolean {
-    if (this.lone || this.events >= MAX_EVENTS) return false
+    if (this.lone || this.events >= this.maxEvents) return false
     if (this.bytes + mostBytes(text) <= MAX_BYTES) return true
     if (!this.measured) {
       this.measured = true

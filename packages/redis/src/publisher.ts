@@ -41,10 +41,7 @@ export class Publisher implements Side {
   private readonly flush = (): void => {
     this.tickEnds = false
     this.batch.end()
-    const frames = this.fresh
-    if (frames.length === 0) return
-    this.fresh = []
-    this.transmission?.write(frames)
+    this.writeClosed()
   }
   /** Behind the promise reactions of this tick, so that all their emits leave together. */
   private readonly flushAtEndOfTick = (): void => nextTick(this.flush)
@@ -57,7 +54,12 @@ export class Publisher implements Side {
     private readonly storeOf: (connection: Connection) => Store,
   ) {
     this.link = new Link('publish', dialer, settings.connectTimeout, this)
-    this.batch = new Batch(dialect, settings.batch, (frame) => this.enqueue(frame))
+    this.batch = new Batch(
+      dialect,
+      settings.batch,
+      (frame) => this.enqueue(frame),
+      () => this.writeClosed(),
+    )
     this.outbox = new Outbox(settings.publishTimeout, (frames) => this.expired(frames))
     this.lookups = new Lookups(
       settings.publishTimeout,
@@ -115,6 +117,14 @@ export class Publisher implements Side {
     } catch (error) {
       return Promise.reject(error)
     }
+  }
+
+  /** Nothing is written of a name that would leave an earlier frame of it behind: only its last one can be open. */
+  private writeClosed(): void {
+    const frames = this.fresh.filter(({ open }) => !open)
+    if (frames.length === 0) return
+    this.fresh = this.fresh.filter(({ open }) => open)
+    this.transmission?.write(frames)
   }
 
   private enqueue(frame: Frame): void {

@@ -4,6 +4,7 @@ import { Batch } from '../src/batch'
 import type { Frame } from '../src/frame'
 import { event, outcome } from './support'
 
+const noop = (): void => {}
 let count = 0
 /** Failures go alone here. */
 const dialect = {
@@ -21,7 +22,7 @@ const emit = (name: string, text = `e${++count}\t\t[]`, alone = false): Emitted 
 /** The frames that a tick makes of these. */
 function frames(emits: readonly Emitted[], shares = true): Frame[] {
   const made: Frame[] = []
-  const batch = new Batch(dialect, shares, (frame) => made.push(frame))
+  const batch = new Batch(dialect, shares, (frame) => made.push(frame), noop)
   for (const { name, text, alone } of emits) {
     const key = { name, id: String(++count) }
     void batch.frameFor(key, alone ? failure : event('[]'), text).add(text)
@@ -39,8 +40,38 @@ test('events of one name share a frame, names do not', () => {
   ])
 })
 
-test('a frame ends at 512 events', () => {
-  expect(sizes(Array.from({ length: 1_025 }, () => emit('a')))).toEqual([512, 512, 1])
+test('a frame ends at 512 events, the first ones of a tick before, and each tick begins anew', () => {
+  const full = jest.fn()
+  const made: Frame[] = []
+  const batch = new Batch(dialect, true, (frame) => made.push(frame), full)
+  for (let tick = 0; tick < 2; tick++) {
+    for (let i = 0; i < 1_025; i++) void batch.frameFor({ name: 'a', id: `${i}` }, event('[]'), 'e').add('e')
+    expect(full).toHaveBeenCalledTimes(4 * (tick + 1))
+    expect(made.splice(0).map(({ size, open }) => [size, open])).toEqual([
+      [64, false],
+      [128, false],
+      [256, false],
+      [512, false],
+      [65, true],
+    ])
+    batch.end()
+  }
+})
+
+test('of a full frame is told when only the last one of its name is still open', () => {
+  const made: Frame[] = []
+  const closed: string[][] = []
+  const batch = new Batch(
+    dialect,
+    true,
+    (frame) => made.push(frame),
+    () => closed.push(made.filter(({ open }) => !open).map(({ name, size }) => `${name} ${size}`)),
+  )
+  const add = (name: string): void => void batch.frameFor({ name, id: '1' }, event('[]'), 'e').add('e')
+  add('a')
+  void batch.frameFor({ name: 'a', id: '1' }, failure, 'f').add('f')
+  for (let i = 0; i < 65; i++) add('b')
+  expect(closed).toEqual([['a 1', 'a 1', 'b 64']])
 })
 
 test('a frame ends at 256 KiB of UTF-8; a larger event travels alone, in order', () => {
@@ -55,7 +86,10 @@ test('a frame ends at 256 KiB of UTF-8; a larger event travels alone, in order',
 
 test('it is filled to the byte, whether its lines had to be measured or not', () => {
   const kibibyte = 'x'.repeat(1023)
-  expect(sizes(Array.from({ length: 300 }, () => emit('a', kibibyte)))).toEqual([256, 44])
+  // The frames before have as many events as they may.
+  expect(sizes(Array.from({ length: 64 + 128 + 256 + 300 }, () => emit('a', kibibyte)))).toEqual([
+    64, 128, 256, 256, 44,
+  ])
 })
 
 test('without batch an event is a frame', () => {
@@ -71,7 +105,7 @@ test('what goes alone is neither merged nor overtaken', () => {
 
 test('a removal travels alone, and nothing of its name passes it', () => {
   const made: Frame[] = []
-  const batch = new Batch(dialect, true, (frame) => made.push(frame))
+  const batch = new Batch(dialect, true, (frame) => made.push(frame), noop)
   const add = (name: string, text: string): void => void batch.frameFor({ name, id: '1' }, event('[]'), text).add(text)
   add('a', 'e1\t\t[]')
   add('b', 'e2\t\t[]')
@@ -88,7 +122,7 @@ test('a removal travels alone, and nothing of its name passes it', () => {
 
 test('what comes after the end of the tick goes into a new frame', () => {
   const made: Frame[] = []
-  const batch = new Batch(dialect, true, (frame) => made.push(frame))
+  const batch = new Batch(dialect, true, (frame) => made.push(frame), noop)
   for (let tick = 0; tick < 2; tick++) {
     void batch.frameFor({ name: 'a', id: '1' }, event('[]'), 'e1').add('e1')
     batch.end()

@@ -46,6 +46,20 @@ test('it hears itself, but never inside publish or subscribe', async () => {
   await transport.close()
 })
 
+test('nor inside a publish that fills a frame, which leaves at once', async () => {
+  const { transport, receiver } = world()()
+  await transport.subscribe({ name: 'a' })
+  await transport.connect()
+  let inside = true
+  const deliver = jest.spyOn(receiver, 'deliver').mockImplementation(() => expect(inside).toBe(false))
+  const published = Array.from({ length: 300 }, (_, i) => transport.publish({ name: 'a', id: `${i}` }, event('[]')))
+  inside = false
+  await Promise.all(published)
+  await new Promise(setImmediate)
+  expect(deliver).toHaveBeenCalledTimes(300)
+  await transport.close()
+})
+
 test('after unsubscribe, and after close, nothing is heard', async () => {
   const make = world()
   const [a, b, c] = [make(), make(), make()]
