@@ -12,6 +12,8 @@ test('what is added is there until it is removed, several of one id each by itse
   expect(items.of('a')).toEqual([first, second])
   items.remove(first!)
   expect(items.of('a')).toEqual([second])
+  for (const absent of [first!, { id: 'a' }, { id: 'c' }]) items.remove(absent)
+  expect([items.of('a'), items.size]).toEqual([[second], 2])
   items.remove(second!)
   expect([items.has('a'), items.of('a'), items.size]).toEqual([false, [], 1])
   expect([...items.all()]).toEqual([other])

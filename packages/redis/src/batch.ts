@@ -5,21 +5,26 @@ import { Frame } from './frame'
 const FEWEST_EVENTS = 64
 const MAX_EVENTS = 512
 
+/** What becomes of the frames. */
+export interface Host {
+  made(frame: Frame): void
+  /** It takes no more events. */
+  closed(frame: Frame): void
+  /** One closed that can leave before the tick is over. */
+  full(): void
+}
+
 /** Puts what is emitted in one tick into as few frames as their limits allow, keeping the order of each name. */
 export class Batch {
   /** By name, the frame that still takes events. */
   private open = new Map<string, Frame>()
   private maxEvents = FEWEST_EVENTS
 
-  /**
-   * With `shares` false every event has a frame of its own; `made` is told of each frame, `full` when
-   * one is that could leave before the tick is over.
-   */
+  /** With `shares` false every event has a frame of its own. */
   constructor(
     private readonly dialect: Pick<Dialect, 'isLone' | 'channelOf'>,
     private readonly shares: boolean,
-    private readonly made: (frame: Frame) => void,
-    private readonly full: () => void,
+    private readonly host: Host,
   ) {}
 
   /** The frame that an event goes into, and that its text has to be added to. */
@@ -30,8 +35,8 @@ export class Batch {
       if (last.hasRoom(text)) return last
       // The next ones are larger: few events are on their way soon, many in few frames.
       this.maxEvents = Math.min(2 * this.maxEvents, MAX_EVENTS)
-      last.open = false
-      this.full()
+      this.close(key.name)
+      this.host.full()
     }
     const frame = new Frame('PUBLISH', this.dialect.channelOf(key, message), key, alone, this.maxEvents)
     // What comes after a lone one must not overtake it in an earlier frame.
@@ -40,7 +45,7 @@ export class Batch {
       frame.open = true
       this.open.set(key.name, frame)
     }
-    this.made(frame)
+    this.host.made(frame)
     return frame
   }
 
@@ -48,22 +53,28 @@ export class Batch {
   removal(key: EventKey, of: string): Frame {
     const frame = new Frame('DEL', of, key, true)
     this.close(key.name)
-    this.made(frame)
+    this.host.made(frame)
     return frame
   }
 
   /** The tick is over: what comes now goes into new frames. */
   end(): void {
     // Not cleared: V8 chains the tables that `clear` leaves behind, and the first old one keeps all frames alive.
-    for (const frame of this.open.values()) frame.open = false
+    const { open } = this
     this.open = new Map()
+    for (const frame of open.values()) this.shut(frame)
     this.maxEvents = FEWEST_EVENTS
   }
 
   private close(name: string): void {
     const frame = this.open.get(name)
     if (!frame) return
-    frame.open = false
     this.open.delete(name)
+    this.shut(frame)
+  }
+
+  private shut(frame: Frame): void {
+    frame.open = false
+    this.host.closed(frame)
   }
 }

@@ -80,15 +80,18 @@ export function refusal(code: string, command: string, channel: string, place: s
   }
 }
 
-/** An event, and how many more that met the same fate. */
-export function named({ name, id }: EventKey, more: number): string {
-  const first = `event ${quoted(name)} with id ${quoted(id)}`
-  return more === 0 ? first : `${first} and ${more} more of its tick`
+export function named({ name, id }: EventKey): string {
+  return `event ${quoted(name)} with id ${quoted(id)}`
+}
+
+/** One of those that met the same fate. Not by its id: that is nobody's business but its own emitter's. */
+export function oneOf(count: number, name: string): string {
+  return `one of ${count} events ${quoted(name)} of a tick`
 }
 
 /** Published, but the server refused to store it. */
 export function notKept(key: EventKey, place: string, code: string): NotKeptError {
-  return new NotKeptError(`${named(key, 0)} was published, but redis at ${place} did not store it (${code})`)
+  return new NotKeptError(`${named(key)} was published, but redis at ${place} did not store it (${code})`)
 }
 
 export function closedError(): ClosedError {

@@ -1,5 +1,5 @@
 import type { EventKey, ServerEventsError } from 'server-events'
-import { named, notKept } from './errors'
+import { named, notKept, oneOf } from './errors'
 import type { Kept } from './kept'
 import type { Connection } from './link'
 import { joinLines } from './wire'
@@ -139,11 +139,11 @@ export class Frame {
     const { first, sharing } = this
     this.size -= sharing
     this.sharing = 0
-    if (sharing > 0) this.rejectShared(makeError(named(first, sharing - 1)))
+    if (sharing > 0) this.rejectShared(makeError(this.events === 1 ? named(first) : oneOf(sharing, first.name)))
     for (const emit of this.kept) {
       if (emit.settled) continue
       this.end(emit)
-      emit.reject(makeError(named(emit.key, 0)))
+      emit.reject(makeError(named(emit.key)))
     }
   }
 

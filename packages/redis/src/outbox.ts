@@ -3,10 +3,7 @@ import type { ServerEventsError } from 'server-events'
 import type { Frame, KeptEmit } from './frame'
 import { Timer } from './timer'
 
-/**
- * The table of frames that have not settled. All have the same time, so the order of arrival is the
- * order of deadlines, and one timer does for all.
- */
+/** The table of frames that have not settled, with one timer for all. */
 export class Outbox {
   /** In any order. No Set, whose tables would keep alive what was in them (docs/decisions/0009). */
   private readonly frames: Frame[] = []
@@ -33,14 +30,18 @@ export class Outbox {
     this.unsettled++
   }
 
-  /** `now` is when the tick began in which it was made. */
-  add(frame: Frame, now: number): void {
-    frame.due = now + this.timeout
+  add(frame: Frame): void {
+    this.renew(frame)
     frame.turn = this.turn++
     if (!this.timer.armed) this.timer.arm(this.timeout, true)
     else if (this.frames.length === 0) this.timer.hold(true)
     frame.slot = this.frames.length
     this.frames.push(frame)
+  }
+
+  /** Gives it its time from now on: what it took last must not pay for a long tick. */
+  renew(frame: Frame): void {
+    frame.due = performance.now() + this.timeout
   }
 
   has(frame: Frame): boolean {
@@ -96,10 +97,12 @@ export class Outbox {
   private expire(): void {
     // A timer may fire a fraction of a millisecond early by this clock.
     const now = performance.now() + 1
-    const due = this.all().filter((frame) => frame.due <= now)
+    const due = this.all().filter((frame) => frame.due <= now && !frame.open)
     for (const frame of due) this.remove(frame)
-    const next = this.all()[0]
-    if (next) this.timer.arm(Math.max(1, next.due - performance.now()), true)
+    if (this.frames.length > 0) {
+      const next = this.frames.reduce((earliest, frame) => Math.min(earliest, frame.due), Infinity)
+      this.timer.arm(Math.max(1, next - performance.now()), true)
+    }
     if (due.length > 0) this.expired(due)
   }
 }

@@ -1,4 +1,3 @@
-import { performance } from 'node:perf_hooks'
 import { AuthError, ConnectionError } from 'server-events'
 import type { EventKey, Message, Receiver, ServerEventsError } from 'server-events'
 import { Batch } from './batch'
@@ -36,7 +35,6 @@ export class Publisher implements Side {
   private readonly batch: Batch
   private connecting: Connecting[] = []
   private closed = false
-  private tickBegan = 0
   private tickEnds = false
   private readonly flush = (): void => {
     this.tickEnds = false
@@ -54,12 +52,11 @@ export class Publisher implements Side {
     private readonly storeOf: (connection: Connection) => Store,
   ) {
     this.link = new Link('publish', dialer, settings.connectTimeout, this)
-    this.batch = new Batch(
-      dialect,
-      settings.batch,
-      (frame) => this.enqueue(frame),
-      () => this.writeClosed(),
-    )
+    this.batch = new Batch(dialect, settings.batch, {
+      made: (frame) => this.enqueue(frame),
+      closed: (frame) => this.outbox.renew(frame),
+      full: () => this.writeClosed(),
+    })
     this.outbox = new Outbox(settings.publishTimeout, (frames) => this.expired(frames))
     this.lookups = new Lookups(
       settings.publishTimeout,
@@ -128,8 +125,7 @@ export class Publisher implements Side {
   }
 
   private enqueue(frame: Frame): void {
-    if (!this.tickEnds) this.tickBegan = performance.now()
-    this.outbox.add(frame, this.tickBegan)
+    this.outbox.add(frame)
     if (this.transmission) this.fresh.push(frame)
     else this.link.open()
     if (this.tickEnds) return

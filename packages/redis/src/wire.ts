@@ -80,13 +80,21 @@ export function readFrame(name: string, suffix: string, frame: string, receiver:
     return
   }
 
+  // Asked once a frame, and what is reserved of wanted ids only: to skip an event must cost next to nothing.
+  const escapes = frame.includes('%')
   let garbage = false
-  for (let start = VERSION.length + 1; start <= frame.length;) {
+  for (let start = VERSION.length + 1, end; start <= frame.length; start = end + 1) {
     const newline = frame.indexOf('\n', start)
-    const end = newline < 0 ? frame.length : newline
+    end = newline < 0 ? frame.length : newline
     const tab = frame.indexOf('\t', start)
-    if (tab < 0 || tab > end || !readLine(name, suffix, frame, start, tab, end, receiver)) garbage = true
-    start = end + 1
+    const encoded = frame.slice(start + 1, tab)
+    const id = escapes ? decodeName(encoded) : encoded
+    if (tab < 0 || tab > end || id === undefined || id === '' || id.length > 512) garbage = true
+    else if (suffix !== '' && suffix !== encoded) garbage = true
+    else {
+      const key = { name, id }
+      if (receiver.wants(key) && !readLine(key, encoded, frame, start, end, receiver)) garbage = true
+    }
   }
   if (garbage) receiver.error('outputStore', unreadable(name))
 }
@@ -101,24 +109,20 @@ export function readLoneFrame(id: string, frame: string): Message | undefined {
   return messageOf(frame[start] ?? '', frame.slice(tab + 1, second), frame.slice(second + 1))
 }
 
+/** False if it is not what `lineOf` writes. */
 function readLine(
-  name: string,
-  suffix: string,
+  key: EventKey,
+  encoded: string,
   frame: string,
   start: number,
-  tab: number,
   end: number,
   receiver: Receiver,
 ): boolean {
-  const encoded = frame.slice(start + 1, tab)
-  if (suffix !== '' && suffix !== encoded) return false
-  const id = decodeName(encoded)
-  if (id === undefined || id === '' || id.length > 512) return false
-  const key = { name, id }
-  if (!receiver.wants(key)) return true
-  const second = frame.indexOf('\t', tab + 1)
+  if (decodeName(encoded) === undefined) return false
+  const header = start + encoded.length + 2
+  const second = frame.indexOf('\t', header)
   if (second < 0 || second > end) return false
-  const message = messageOf(frame[start] ?? '', frame.slice(tab + 1, second), frame.slice(second + 1, end))
+  const message = messageOf(frame[start] ?? '', frame.slice(header, second), frame.slice(second + 1, end))
   if (!message) return false
   receiver.deliver(key, message)
   return true

@@ -94,6 +94,16 @@ test('written and not acknowledged by its deadline: UncertainError; the silent c
   expect(receiver.states('inputStore')).toEqual([true, false, true])
 })
 
+test('a tick that takes longer than publishTimeout is held against nothing that was emitted at its end', async () => {
+  const { transport } = make({ publishTimeout: 200 })
+  await transport.connect()
+  const joined = outcome(emit(transport, 'first'))
+  for (const end = performance.now() + 300; performance.now() < end;);
+  const settled = [joined, outcome(emit(transport, 'joins it')), outcome(emit(transport, 'last'))]
+  expect(await Promise.all(settled)).toEqual(Array(3).fill('resolved'))
+  await peer.receiver.arrived('last')
+})
+
 test('one half-open episode with a stream of emits is one interruption', async () => {
   const { transport, receiver } = make({ publishTimeout: 300 })
   await transport.connect()

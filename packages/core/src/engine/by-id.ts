@@ -19,7 +19,7 @@ export class ById<P extends { readonly id: string }> {
   }
 
   has(id: string): boolean {
-    return this.#present.get(id) !== undefined
+    return this.#live > 0 && this.#present.get(id) !== undefined
   }
 
   add(item: P): void {
@@ -34,9 +34,8 @@ export class ById<P extends { readonly id: string }> {
   remove(item: P): void {
     const present = this.#present.get(item.id)
     if (present instanceof Set) {
-      present.delete(item)
-      if (present.size > 0) return
-    }
+      if (!present.delete(item) || present.size > 0) return
+    } else if (present !== item) return
     this.#live--
     this.#present.set(item.id, undefined)
     if (this.#present.size - this.#live > Math.max(fewDead, this.#live)) this.#renew()
@@ -49,6 +48,7 @@ export class ById<P extends { readonly id: string }> {
     return present instanceof Set ? [...present] : [present]
   }
 
+  /** Take a copy first, if anything may be removed meanwhile. */
   *all(): Generator<P> {
     for (const present of this.#present.values()) {
       if (present instanceof Set) yield* present
