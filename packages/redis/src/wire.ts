@@ -82,6 +82,8 @@ export function readFrame(name: string, suffix: string, frame: string, receiver:
 
   // Asked once a frame, and what is reserved of wanted ids only: to skip an event must cost next to nothing.
   const escapes = frame.includes('%')
+  // One object for all questions; what is delivered has a key of its own.
+  const asked = { name, id: '' }
   let garbage = false
   for (let start = VERSION.length + 1, end; start <= frame.length; start = end + 1) {
     const newline = frame.indexOf('\n', start)
@@ -92,8 +94,8 @@ export function readFrame(name: string, suffix: string, frame: string, receiver:
     if (tab < 0 || tab > end || id === undefined || id === '' || id.length > 512) garbage = true
     else if (suffix !== '' && suffix !== encoded) garbage = true
     else {
-      const key = { name, id }
-      if (receiver.wants(key) && !readLine(key, encoded, frame, start, end, receiver)) garbage = true
+      asked.id = id
+      if (receiver.wants(asked) && !readLine({ name, id }, encoded, frame, start, end, receiver)) garbage = true
     }
   }
   if (garbage) receiver.error('outputStore', unreadable(name))
