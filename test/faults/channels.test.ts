@@ -40,13 +40,13 @@ describe.each(modes)('channels $channels', ({ channels, listen }) => {
   }, 90_000)
 
   test('a control: without our resubscription, all is lost from then on', async () => {
-    const { unasked } = Subscriber.prototype as unknown as { unasked(connection: object): unknown[] }
+    const { restore } = Subscriber.prototype as unknown as { restore(connection: object): Promise<void> }
     let first: object | undefined
     jest
-      .spyOn(Subscriber.prototype as unknown as { unasked(connection: object): unknown[] }, 'unasked')
+      .spyOn(Subscriber.prototype as unknown as { restore(connection: object): Promise<void> }, 'restore')
       .mockImplementation(function (this: object, connection) {
         first ??= connection
-        return first === connection ? unasked.call(this, connection) : []
+        return first === connection ? restore.call(this, connection) : Promise.resolve()
       })
     const more = { patience: 4_000, recall: false }
     const { lost } = await playKept(the.crashed, setting('control without resubscription', more))

@@ -71,11 +71,11 @@ const severing = [the.cut, the.frozen, the.crashed, the.full]
 control.each(severing.map((fault) => [fault.name, fault] as const))(
   'without our resubscription, all is lost from then on: %s',
   async (_, fault) => {
-    const { unasked } = Subscriber.prototype as unknown as { unasked(connection: object): unknown[] }
+    const { restore } = Subscriber.prototype as unknown as { restore(connection: object): Promise<void> }
     const first = new WeakMap<object, object>()
-    broken(Subscriber, 'unasked', function (connection: object) {
+    broken(Subscriber, 'restore', function (connection: object) {
       if (!first.has(this)) first.set(this, connection)
-      return first.get(this) === connection ? unasked.call(this, connection) : []
+      return first.get(this) === connection ? restore.call(this, connection) : Promise.resolve()
     })
     const setting = { ...quick, recall: false, title: `control without resubscription: ${fault.name}` }
     expect((await playKept(fault, setting)).lost).toBeGreaterThan(0)

@@ -90,11 +90,6 @@ export class Subscriber implements Side {
     return kinds.some((kind) => this.desired[kind].size > 0)
   }
 
-  /**
-   * Resolves when all that is desired now is confirmed or refused. What is desired later is asked
-   * for when it comes and settles by its own reply; to wait for that too would never end, if each
-   * round trip brings more.
-   */
   async establish(connection: Connection): Promise<void> {
     const { client } = connection
     this.connection = connection
@@ -105,14 +100,7 @@ export class Subscriber implements Side {
     client.on('pmessage', (pattern: string, channel: string, payload: string) => {
       if (this.heard(connection)) this.inbound.pmessage(pattern, channel, payload)
     })
-    // Once each: one may have two patterns.
-    const desired = [...new Set(this.all())]
-    for (const block of blocksOf(desired)) {
-      // Some may have been given up since.
-      const current = block.filter((subscription) => this.isCurrent(subscription, connection))
-      await this.asking.ask(current, connection)
-      if (this.connection !== connection) return
-    }
+    await this.restore(connection)
   }
 
   up(connection: Connection): void {
@@ -136,6 +124,22 @@ export class Subscriber implements Side {
     for (const subscription of [...this.all()]) {
       this.forget(subscription)
       subscription.pending?.reject(new AuthError(message))
+    }
+  }
+
+  /**
+   * Resolves when all that is desired now is confirmed or refused. What is desired later is asked
+   * for when it comes and settles by its own reply; to wait for that too would never end, if each
+   * round trip brings more.
+   */
+  private async restore(connection: Connection): Promise<void> {
+    // Once each: one may have two patterns.
+    const desired = [...new Set(this.all())]
+    for (const block of blocksOf(desired)) {
+      // Some may have been given up since.
+      const current = block.filter((subscription) => this.isCurrent(subscription, connection))
+      await this.asking.ask(current, connection)
+      if (this.connection !== connection) return
     }
   }
 
