@@ -85,7 +85,7 @@ export interface Transport {
    *
    * A refusal rejects with ForbiddenError (contract 8: AuthError, ClosedError). Being down is not a
    * refusal: a subscribe pending across an interruption settles in the new connection, before
-   * `state('outputStore', true)`. While the connection is up it settles in bounded time.
+   * `state('outputStore', true)` if it was pending when the server answered. While the connection is up it settles in bounded time.
    *
    * The engine serialises calls per topic (idle, subscribing, standing, unsubscribing, idle) and
    * never subscribes twice. The transport remembers the desired topics and restores them after an
@@ -142,8 +142,9 @@ export interface Receiver {
 
   /**
    * A side went up or down. Strictly alternating per store, beginning with the first up.
-   * `state('outputStore', true)` means that every desired topic is confirmed, or was reported by
-   * `lost`, on this connection (contract 3). `cause` says why it went down.
+   * `state('outputStore', true)` means that every topic that was desired when the server answered is
+   * confirmed, or was reported by `lost`, on this connection (contract 3); what came to be desired
+   * since is confirmed by its `subscribe`. `cause` says why it went down.
    */
   state(store: Store, up: boolean, cause?: Error): void
 
