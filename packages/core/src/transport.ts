@@ -85,7 +85,8 @@ export interface Transport {
    *
    * A refusal rejects with ForbiddenError (contract 8: AuthError, ClosedError). Being down is not a
    * refusal: a subscribe pending across an interruption settles in the new connection, before
-   * `state('outputStore', true)` if it was pending when the server answered. While the connection is up it settles in bounded time.
+   * `state('outputStore', true)` if it was pending when the server answered. While the connection
+   * is up it settles in bounded time.
    *
    * The engine serialises calls per topic (idle, subscribing, standing, unsubscribing, idle) and
    * never subscribes twice. The transport remembers the desired topics and restores them after an
