@@ -88,7 +88,10 @@ test('a cancelled job ends for all who watch', async () => {
 })
 
 test('who goes away is not read for any more', async () => {
-  const pending = async (): Promise<number> => ((await (await fetch(`${servers.url}/stats`)).json()) as any).pending
+  const pending = async (): Promise<number> => {
+    const stats = (await (await fetch(`${servers.url}/stats`)).json()) as { readonly pending: number }
+    return stats.pending
+  }
   const leave = new AbortController()
   // Of no job: no event would wake what reads for it.
   await watch('nobody', leave.signal)
