@@ -284,7 +284,10 @@ describe('through proxies', () => {
     await receiver.up('inputStore', 2)
     await transport.publish({ name: 'n', id: '3' }, event('[]'))
     expect(published()).not.toBe(home)
-    await receiver.arrived('3')
+    // The subscriber may have come to the same node: what is published before its heartbeat finds out is missed.
+    if (subscribed() === home) await receiver.up('outputStore', 4)
+    await transport.publish({ name: 'n', id: '4' }, event('[]'))
+    await receiver.arrived('4')
   })
 })
 
