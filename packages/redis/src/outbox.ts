@@ -50,7 +50,7 @@ export class Outbox {
 
   /** In the order of arrival. */
   all(): Frame[] {
-    return [...this.frames].sort((one, other) => one.turn - other.turn)
+    return [...this.frames].sort(byArrival)
   }
 
   /** Its command is answered: all that was asked is done, but for what is still to be stored. */
@@ -97,7 +97,7 @@ export class Outbox {
   private expire(): void {
     // A timer may fire a fraction of a millisecond early by this clock.
     const now = performance.now() + 1
-    const due = this.all().filter((frame) => frame.due <= now && !frame.open)
+    const due = this.frames.filter((frame) => frame.due <= now && !frame.open).sort(byArrival)
     for (const frame of due) this.remove(frame)
     if (this.frames.length > 0) {
       const next = this.frames.reduce((earliest, frame) => Math.min(earliest, frame.due), Infinity)
@@ -105,4 +105,8 @@ export class Outbox {
     }
     if (due.length > 0) this.expired(due)
   }
+}
+
+function byArrival(one: Frame, other: Frame): number {
+  return one.turn - other.turn
 }
