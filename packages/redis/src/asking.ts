@@ -1,10 +1,8 @@
 import { replyCode } from './errors'
 import type { Connection } from './link'
 import type { Route } from './routes'
+import { atEndOfTick } from './tick'
 import { Timer } from './timer'
-
-// Taken at load: fake timers replace it later.
-const nextTick = process.nextTick.bind(process)
 
 /** How many channels or patterns one command names. */
 const BATCH = 512
@@ -131,7 +129,7 @@ class Tick<T> {
   /** Resolves when all of the tick is handled. */
   add(item: T): Promise<void> {
     this.items.push(item)
-    this.done ??= endOfTick().then(() => {
+    this.done ??= new Promise<void>(atEndOfTick).then(() => {
       const { items } = this
       this.items = []
       this.done = undefined
@@ -139,13 +137,6 @@ class Tick<T> {
     })
     return this.done
   }
-}
-
-/** Also promise reactions of this tick have run. */
-function endOfTick(): Promise<void> {
-  return new Promise((resolve) => {
-    void Promise.resolve().then(() => nextTick(resolve))
-  })
 }
 
 /** One command. */

@@ -31,16 +31,15 @@ export class Batch {
   frameFor(key: EventKey, message: Message, text: string): Frame {
     const alone = this.dialect.isLone(message)
     const last = this.open.get(key.name)
+    if (last && !alone && last.hasRoom(text)) return last
+    // Also before a lone one: what comes after it must not overtake it in an earlier frame.
+    this.close(key.name)
     if (last && !alone) {
-      if (last.hasRoom(text)) return last
       // The next ones are larger: few events are on their way soon, many in few frames.
       this.maxEvents = Math.min(2 * this.maxEvents, MAX_EVENTS)
-      this.close(key.name)
       this.host.full()
     }
     const frame = new Frame('PUBLISH', this.dialect.channelOf(key, message), key, alone, this.maxEvents)
-    // What comes after a lone one must not overtake it in an earlier frame.
-    this.close(key.name)
     if (!alone && this.shares) {
       frame.open = true
       this.open.set(key.name, frame)

@@ -9,10 +9,8 @@ import type { Connection, Side } from './link'
 import type { Settings } from './options'
 import type { Dialer } from './source'
 import type { Wanted } from './store'
+import { nextTick } from './tick'
 import { Timer } from './timer'
-
-// Taken at load: fake timers replace it later.
-const nextTick = process.nextTick.bind(process)
 
 /** A command on one key, until it is answered or nobody wants it any more. */
 export interface Request {

@@ -89,7 +89,7 @@ export class Frame {
   }
 
   hasRoom(text: string): boolean {
-    if (this.lone || this.events >= this.maxEvents) return false
+    if (this.events >= this.maxEvents) return false
     if (this.bytes + mostBytes(text) <= MAX_BYTES) return true
     if (!this.measured) {
       this.measured = true

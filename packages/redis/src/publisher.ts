@@ -13,10 +13,8 @@ import type { Settings } from './options'
 import { Outbox } from './outbox'
 import type { Dialer } from './source'
 import type { Store } from './store'
+import { atEndOfTick } from './tick'
 import { Transmission } from './transmission'
-
-// Taken at load: fake timers replace it later.
-const nextTick = process.nextTick.bind(process)
 
 interface Connecting {
   readonly resolve: () => void
@@ -41,8 +39,6 @@ export class Publisher implements Side {
     this.batch.end()
     this.writeClosed()
   }
-  /** Behind the promise reactions of this tick, so that all their emits leave together. */
-  private readonly flushAtEndOfTick = (): void => nextTick(this.flush)
 
   constructor(
     dialer: Dialer,
@@ -130,7 +126,7 @@ export class Publisher implements Side {
     else this.link.open()
     if (this.tickEnds) return
     this.tickEnds = true
-    void Promise.resolve().then(this.flushAtEndOfTick)
+    atEndOfTick(this.flush)
   }
 
   async close(): Promise<void> {

@@ -8,9 +8,7 @@ import type { Settings } from './options'
 import type { Outbox } from './outbox'
 import type { Store } from './store'
 import { Storing } from './storing'
-
-// Taken at load: fake timers replace it later.
-const nextTick = process.nextTick.bind(process)
+import { atEndOfTick } from './tick'
 
 const noop = (): void => undefined
 
@@ -103,7 +101,7 @@ export class Transmission {
 
   private release(frames: readonly Frame[]): void {
     this.stored.push(...frames)
-    if (this.stored.length === frames.length) void Promise.resolve().then(() => nextTick(this.publishStored))
+    if (this.stored.length === frames.length) atEndOfTick(this.publishStored)
   }
 
   private send(frames: readonly Frame[]): void {

@@ -58,7 +58,7 @@ export class ById<P extends { readonly id: string }> {
 
   #renew(): void {
     const present = new Map<string, P | Set<P> | undefined>()
-    if (this.#live > 0) for (const [id, item] of this.#present) if (item !== undefined) present.set(id, item)
+    for (const [id, item] of this.#present) if (item !== undefined) present.set(id, item)
     this.#present = present
   }
 }
