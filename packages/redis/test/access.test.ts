@@ -4,7 +4,8 @@ import { AuthError, ForbiddenError } from 'server-events'
 import { RedisTransport } from '@server-events/redis'
 import { eventually, startRedis } from '@server-events/testing'
 import type { RedisServer } from '@server-events/testing'
-import { RecordingReceiver, event, outcome } from './support'
+import { attached, event, outcome } from './support'
+import type { RecordingReceiver } from './support'
 
 const SECRET = 'correct-horse'
 let redis: RedisServer
@@ -17,16 +18,8 @@ afterAll(async () => {
   admin.disconnect()
   await redis.stop()
 })
-const open: RedisTransport[] = []
-afterEach(async () => {
-  await Promise.all(open.splice(0).map((transport) => transport.close()))
-})
 function make(options: object): { transport: RedisTransport; receiver: RecordingReceiver } {
-  const transport = new RedisTransport({ host: redis.host, port: redis.port, ...options })
-  const receiver = new RecordingReceiver()
-  transport.attach(receiver)
-  open.push(transport)
-  return { transport, receiver }
+  return attached(new RedisTransport({ host: redis.host, port: redis.port, ...options }))
 }
 const acl = (...rules: string[]): Promise<unknown> => admin.call('ACL', 'SETUSER', ...rules)
 const shown = (value: unknown): string => inspect(value, { depth: 10, showHidden: true }) + JSON.stringify(value)

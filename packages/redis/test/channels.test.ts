@@ -9,7 +9,7 @@ import { RedisTransport } from '@server-events/redis'
 import type { RedisTransportOptions } from '@server-events/redis'
 import { eventually, startProxy, startRedis } from '@server-events/testing'
 import type { FaultProxy, RedisServer } from '@server-events/testing'
-import { RecordingReceiver, event, outcome } from './support'
+import { RecordingReceiver, attached, event, outcome } from './support'
 
 let redis: RedisServer
 let proxy: FaultProxy
@@ -26,20 +26,12 @@ afterAll(async () => {
   await redis.stop()
 })
 
-const open: RedisTransport[] = []
-afterEach(async () => {
-  await Promise.all(open.splice(0).map((transport) => transport.close()))
-  await proxy.close()
-})
+afterEach(() => proxy.close())
 function make(
   options: RedisTransportOptions & { username?: string; password?: string } = {},
   url = redis.url,
 ): { transport: RedisTransport; receiver: RecordingReceiver } {
-  const transport = new RedisTransport(url, { channels: 'id', ...options })
-  const receiver = new RecordingReceiver()
-  transport.attach(receiver)
-  open.push(transport)
-  return { transport, receiver }
+  return attached(new RedisTransport(url, { channels: 'id', ...options }))
 }
 
 const counts = async (): Promise<{ channels: number; patterns: number }> => ({

@@ -7,7 +7,7 @@ import { eventually, startCluster, startProxy, startRedis } from '@server-events
 import type { FaultProxy, RedisCluster } from '@server-events/testing'
 import { addressOf, slotOf } from '../src/cluster-map'
 import { keyOf } from '../src/kept'
-import { RecordingReceiver, event, outcome } from './support'
+import { attached, event, outcome } from './support'
 
 let cluster: RedisCluster
 let admins: Redis[]
@@ -23,21 +23,14 @@ afterAll(async () => {
   await cluster.stop()
 })
 
-const open: { close(): unknown }[] = []
-afterEach(async () => {
-  await Promise.all(open.splice(0).map((one) => one.close()))
-})
-
 type Source = ConstructorParameters<typeof RedisTransport>
 let prefixes = 0
 function make(options: Record<string, unknown> = {}, ...source: unknown[]) {
-  const transport = new RedisTransport(
-    ...((source.length > 0 ? source : [{ cluster: seeds(), prefix: `p${++prefixes}:`, ...options }]) as Source),
+  return attached(
+    new RedisTransport(
+      ...((source.length > 0 ? source : [{ cluster: seeds(), prefix: `p${++prefixes}:`, ...options }]) as Source),
+    ),
   )
-  const receiver = new RecordingReceiver()
-  transport.attach(receiver)
-  open.push(transport)
-  return { transport, receiver }
 }
 
 const KEEP = 60_000

@@ -3,7 +3,7 @@ import { RedisTransport } from '@server-events/redis'
 import type { RedisRole } from '@server-events/redis'
 import { startRedis } from '@server-events/testing'
 import type { RedisServer } from '@server-events/testing'
-import { RecordingReceiver, event } from './support'
+import { attached, event } from './support'
 
 /*
  * Spied on where a stream hands its bytes to the system: what a socket reads on the other side
@@ -15,10 +15,6 @@ beforeAll(async () => {
   redis = await startRedis()
 })
 afterAll(() => redis.stop())
-const open: RedisTransport[] = []
-afterEach(async () => {
-  await Promise.all(open.splice(0).map((transport) => transport.close()))
-})
 
 /** Connects both sides; from then on `writes` has the text of each system call of the role. */
 async function spied(role: RedisRole): Promise<{ transport: RedisTransport; writes: string[] }> {
@@ -28,8 +24,7 @@ async function spied(role: RedisRole): Promise<{ transport: RedisTransport; writ
     clients.set(role, client)
     return client
   })
-  transport.attach(new RecordingReceiver())
-  open.push(transport)
+  attached(transport)
   await transport.connect()
   await transport.subscribe({ name: 'first' })
   const { stream } = clients.get(role)!

@@ -4,7 +4,8 @@ import { RedisTransport } from '@server-events/redis'
 import type { RedisTransportOptions } from '@server-events/redis'
 import { eventually, startProxy, startRedis } from '@server-events/testing'
 import type { FaultProxy, RedisServer } from '@server-events/testing'
-import { RecordingReceiver, event, outcome } from './support'
+import { attached, event, outcome } from './support'
+import type { RecordingReceiver } from './support'
 
 let redis: RedisServer
 let proxy: FaultProxy
@@ -19,9 +20,7 @@ beforeEach(async () => {
   await peer.transport.subscribe({ name: 'n' })
   await peer.receiver.up('outputStore')
 })
-const open: RedisTransport[] = []
 afterEach(async () => {
-  await Promise.all(open.splice(0).map((transport) => transport.close()))
   admin.disconnect()
   await proxy.close()
   await redis.stop()
@@ -30,11 +29,7 @@ function make(
   options: RedisTransportOptions = {},
   url = proxy.url,
 ): { transport: RedisTransport; receiver: RecordingReceiver } {
-  const transport = new RedisTransport(url, options)
-  const receiver = new RecordingReceiver()
-  transport.attach(receiver)
-  open.push(transport)
-  return { transport, receiver }
+  return attached(new RedisTransport(url, options))
 }
 const emit = (transport: RedisTransport, id: string, body = '[]'): Promise<void> =>
   transport.publish({ name: 'n', id }, event(body))
@@ -56,7 +51,6 @@ test('what is emitted while the server is away is held in order, and sent when i
   const { transport } = make()
   proxy.refuse()
   const emitted = Array.from({ length: 50 }, (_, i) => emit(transport, String(i)))
-  await eventually(() => open.length > 0)
   await proxy.accept()
   await Promise.all(emitted)
   await peer.receiver.arrived('49')

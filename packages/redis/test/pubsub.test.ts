@@ -4,7 +4,8 @@ import { RedisTransport } from '@server-events/redis'
 import type { RedisTransportOptions } from '@server-events/redis'
 import { eventually, startRedis } from '@server-events/testing'
 import type { RedisServer } from '@server-events/testing'
-import { RecordingReceiver, event } from './support'
+import { attached, event } from './support'
+import type { RecordingReceiver } from './support'
 
 let redis: RedisServer
 let admin: Redis
@@ -17,16 +18,8 @@ afterAll(async () => {
   await redis.stop()
 })
 
-const open: RedisTransport[] = []
-afterEach(async () => {
-  await Promise.all(open.splice(0).map((transport) => transport.close()))
-})
 function make(options: RedisTransportOptions = {}): { transport: RedisTransport; receiver: RecordingReceiver } {
-  const transport = new RedisTransport(redis.url, { ...options, connectionName: 'ours' })
-  const receiver = new RecordingReceiver()
-  transport.attach(receiver)
-  open.push(transport)
-  return { transport, receiver }
+  return attached(new RedisTransport(redis.url, { ...options, connectionName: 'ours' }))
 }
 const connections = async (): Promise<number> => (String(await admin.client('LIST')).match(/name=ours /g) ?? []).length
 

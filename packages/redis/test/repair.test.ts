@@ -4,7 +4,7 @@ import { RedisTransport } from '@server-events/redis'
 import type { RedisTransportOptions } from '@server-events/redis'
 import { eventually, startProxy, startRedis } from '@server-events/testing'
 import type { FaultProxy, RedisServer } from '@server-events/testing'
-import { RecordingReceiver, event, outcome } from './support'
+import { RecordingReceiver, attached, event, outcome } from './support'
 
 let redis: RedisServer
 let proxy: FaultProxy
@@ -19,9 +19,8 @@ beforeEach(async () => {
   peer = new RedisTransport(redis.url)
   peer.attach(new RecordingReceiver())
 })
-const open: RedisTransport[] = []
 afterEach(async () => {
-  await Promise.all([peer, ...open.splice(0)].map((transport) => transport.close()))
+  await peer.close()
   admin.disconnect()
   await proxy.close()
   await redis.stop()
@@ -30,11 +29,7 @@ function make(
   options: RedisTransportOptions = {},
   url = proxy.url,
 ): { transport: RedisTransport; receiver: RecordingReceiver } {
-  const transport = new RedisTransport(url, options)
-  const receiver = new RecordingReceiver()
-  transport.attach(receiver)
-  open.push(transport)
-  return { transport, receiver }
+  return attached(new RedisTransport(url, options))
 }
 const emit = (transport: RedisTransport, id: string, name = 'n'): Promise<void> =>
   transport.publish({ name, id }, event('[]'))

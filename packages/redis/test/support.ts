@@ -1,4 +1,5 @@
 import type { EventKey, Message, Receiver, Store, Topic } from 'server-events'
+import type { RedisTransport } from '@server-events/redis'
 import { eventually } from '@server-events/testing'
 
 type Call =
@@ -64,6 +65,19 @@ export class RecordingReceiver implements Receiver {
   async arrived(id: string, timeout = 5_000): Promise<void> {
     await eventually(() => this.ids.includes(id), { timeout })
   }
+}
+
+const attachedOnes: RedisTransport[] = []
+afterEach(async () => {
+  await Promise.all(attachedOnes.splice(0).map((transport) => transport.close()))
+})
+
+/** A transport with a receiver, closed after the test and before what the test file stops itself. */
+export function attached(transport: RedisTransport): { transport: RedisTransport; receiver: RecordingReceiver } {
+  const receiver = new RecordingReceiver()
+  transport.attach(receiver)
+  attachedOnes.push(transport)
+  return { transport, receiver }
 }
 
 export const event = (body: string, more: Partial<Message> = {}): Message => ({ kind: 'event', body, ...more })
