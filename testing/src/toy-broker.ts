@@ -14,8 +14,11 @@ type Request =
   | { readonly type: 'set'; readonly key: string; readonly value: string; readonly ms: number }
   | { readonly type: 'get' | 'delete'; readonly key: string }
 
-/** How long a broker takes to know of a subscription, and a client to connect: longer than to publish. */
-const SLOW = 5
+/**
+ * So many turns of the event loop a broker takes to know of a subscription, and a client to connect: more than to
+ * publish. Turns and not ms, so that a machine that stalls cannot make them the shorter way.
+ */
+const SLOW = 20
 
 /**
  * A broker within the process that behaves like those across a network, for examples and for tests
@@ -177,7 +180,7 @@ export class ToyClient extends EventEmitter<Events> {
     this.#state = 'ended'
     this.#drop()
     this.#refuse('ENDED')
-    await turn()
+    await turns(1)
   }
 
   #ask(request: Request): Promise<string | undefined> {
@@ -192,7 +195,7 @@ export class ToyClient extends EventEmitter<Events> {
   #connect(): void {
     if (this.#state !== 'idle') return
     this.#state = 'connecting'
-    void turn(SLOW).then(() => {
+    void turns(SLOW).then(() => {
       if (this.#state === 'ended') return
       if (this.#broker.lets(this.#password)) void this.#open()
       else {
@@ -206,7 +209,7 @@ export class ToyClient extends EventEmitter<Events> {
     const connection: Connection = {
       subjects: new Set(),
       hear: (subject, payload) =>
-        void turn().then(() => this.#connection === connection && this.emit('message', subject, payload)),
+        void turns(1).then(() => this.#connection === connection && this.emit('message', subject, payload)),
       cut: () => {
         this.#state = 'idle'
         this.#drop()
@@ -263,12 +266,12 @@ export class ToyClient extends EventEmitter<Events> {
   }
 
   async #answer(connection: Connection, request: Request): Promise<string | undefined> {
-    await turn(request.type === 'subscribe' && !this.#broker.isDenied(request.subject) ? SLOW : undefined)
+    await turns(request.type === 'subscribe' && !this.#broker.isDenied(request.subject) ? SLOW : 1)
     if (this.#connection !== connection) return undefined
     try {
       return this.#broker.handle(connection, request)
     } finally {
-      await turn()
+      await turns(1)
     }
   }
 
@@ -290,9 +293,6 @@ export class ToyClient extends EventEmitter<Events> {
 }
 
 /** Things happen later, in the order in which they were begun. */
-function turn(ms?: number): Promise<void> {
-  return new Promise((resolve) => {
-    if (ms === undefined) setImmediate(resolve)
-    else setTimeout(resolve, ms)
-  })
+async function turns(count: number): Promise<void> {
+  for (let turn = 0; turn < count; turn++) await new Promise(setImmediate)
 }

@@ -82,7 +82,7 @@ export class Stage {
     while (!arrived() && !this.hasEnded) {
       this.check(performance.now() < deadline, `${show(topic)} was subscribed, but its messages do not arrive`)
       await this.send(prober, key, { kind: 'event', body: `${probeMark}",${++this.probes}]` })
-      await until(arrived, 100)
+      await until(() => arrived() || this.hasEnded, 100)
     }
   }
 

@@ -64,7 +64,10 @@ export const interruption: readonly Case[] = [
         const message = event(`at up ${round}`)
         let sent: Promise<void> | undefined
         subscriber.onState = (store, up) => {
-          if (store === 'outputStore' && up) sent ??= stage.send(publisher, key, message)
+          if (store !== 'outputStore' || !up || sent) return
+          sent = stage.send(publisher, key, message)
+          // Until it is awaited nobody else looks at it.
+          sent.catch(() => {})
         }
         await stage.interrupt()
         await stage.eventually(() => sent !== undefined, {
