@@ -23,4 +23,7 @@ module.exports = {
     ...ioredis,
   },
   testTimeout: 60_000,
+  // Tests wait more than they compute. One process for all of them ends at 2 GB, most of its time collecting garbage.
+  maxWorkers: '100%',
+  workerIdleMemoryLimit: '700MB',
 }

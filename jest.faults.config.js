@@ -1,5 +1,5 @@
 // `npm run test:faults`: the whole list, controls and default options included, on both majors of ioredis in one run.
-const base = require('./jest.config.js')
+const { maxWorkers: _, workerIdleMemoryLimit, ...base } = require('./jest.config.js')
 
 const on = (major, ioredis) => ({
   ...base,
@@ -16,4 +16,5 @@ module.exports = {
   projects: [on('5', 'ioredis'), on('6', 'ioredis6')],
   // They wait more than they work.
   maxWorkers: 3,
+  workerIdleMemoryLimit,
 }
