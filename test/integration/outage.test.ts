@@ -1,3 +1,4 @@
+import { inspect } from 'node:util'
 import { RedisTransport } from '@server-events/redis'
 import { eventually, startRedis, type RedisServer } from '@server-events/testing'
 import { ServerEvents } from 'server-events'
@@ -81,7 +82,7 @@ test('a wrong password rejects init, waits and emits with AuthError at once, wit
       told.push(error)
     }
     for (const error of told) {
-      const text = `${JSON.stringify(error)} ${(await import('node:util')).inspect(error, { depth: 20, showHidden: true })}`
+      const text = `${JSON.stringify(error)} ${inspect(error, { depth: 20, showHidden: true })}`
       expect(text).not.toMatch(/wr0ng-secret|pay-load/)
     }
   } finally {
