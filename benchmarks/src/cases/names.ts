@@ -22,7 +22,7 @@ export function names({ load }: Sizer): Case[] {
           metrics,
         },
         ...{ ours: ours({ channels }, { names: count }), peer: ours({ channels }) },
-        load: promised ? load(256, 200_000, 5) : load(256, 50_000, 3),
+        load: promised ? load(256, 400_000, 9) : load(256, 50_000, 3),
         ...(promised && { targets: { 'waits/s': { atLeast: 0.9 } } }),
       }
     }),

@@ -15,7 +15,7 @@ export function waits({ load, flights }: Sizer): Case[] {
   return [
     {
       ...{ group, title: 'ours, 2,048 in flight', against: 'by hand', ours: ours(), peer: byHand, metrics },
-      load: load(2048, 400_000, 5),
+      load: load(2048, 400_000, 9),
       targets: { 'waits/s': { atLeast: 2.7 } },
     },
     {
