@@ -1,4 +1,5 @@
 // `npm run test:faults`: the whole list, controls and default options included, on both majors of ioredis in one run.
+// What jest takes at the root only is no part of a project.
 const { maxWorkers: _, workerIdleMemoryLimit, ...base } = require('./jest.config.js')
 
 const on = (major, ioredis) => ({

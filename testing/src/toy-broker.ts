@@ -292,7 +292,7 @@ export class ToyClient extends EventEmitter<Events> {
   }
 }
 
-/** Things happen later, in the order in which they were begun. */
-async function turns(count: number): Promise<void> {
+/** So many turns of the event loop later, in the order in which it was called. */
+export async function turns(count: number): Promise<void> {
   for (let turn = 0; turn < count; turn++) await new Promise(setImmediate)
 }

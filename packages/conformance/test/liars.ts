@@ -44,7 +44,3 @@ export class Watching extends HonestTransport {
 }
 
 export const never = <T>(): Promise<T> => new Promise<T>(() => {})
-
-export async function turns(count: number): Promise<void> {
-  for (let index = 0; index < count; index++) await new Promise(setImmediate)
-}

@@ -1,6 +1,7 @@
 import type { EventKey, Keeper } from 'server-events'
+import { turns } from '@server-events/testing'
 import { HonestTransport } from './honest-transport'
-import { liar, turns } from './liars'
+import { liar } from './liars'
 import type { Liar } from './liars'
 
 /** An honest transport whose keeper is not. */

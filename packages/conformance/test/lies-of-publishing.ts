@@ -1,7 +1,8 @@
 import { ConnectionError, ForbiddenError, UncertainError } from 'server-events'
 import type { EventKey, Message, Topic } from 'server-events'
+import { turns } from '@server-events/testing'
 import { HonestTransport } from './honest-transport'
-import { Watching, liar, never, turns } from './liars'
+import { Watching, liar, never } from './liars'
 import type { Liar } from './liars'
 
 /** Publishes something else than it was given. */

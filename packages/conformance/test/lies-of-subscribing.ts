@@ -1,8 +1,9 @@
 import { ConnectionError, ForbiddenError } from 'server-events'
 import type { EventKey, Message, Receiver, Topic } from 'server-events'
+import { turns } from '@server-events/testing'
 import type { ToyClient } from '@server-events/testing'
 import { HonestTransport } from './honest-transport'
-import { Watching, liar, never, turns } from './liars'
+import { Watching, liar, never } from './liars'
 import type { Liar, World } from './liars'
 
 const sameName = (subject: string, other: string): boolean => subject.split('/')[0] === other.split('/')[0]
