@@ -3,7 +3,7 @@ import { performance } from 'node:perf_hooks'
 import { setTimeout as delay } from 'node:timers/promises'
 
 export interface EventuallyOptions {
-  /** In ms; 5,000 by default. */
+  /** In ms; 30,000 by default: what comes in no time on an idle machine takes seconds on a busy one. */
   readonly timeout?: number
   /** In ms; 10 by default. */
   readonly interval?: number
@@ -15,7 +15,7 @@ export interface EventuallyOptions {
  */
 export async function eventually<T>(
   probe: () => T | Promise<T>,
-  { timeout = 5_000, interval = 10 }: EventuallyOptions = {},
+  { timeout = 30_000, interval = 10 }: EventuallyOptions = {},
 ): Promise<Exclude<T, false>> {
   const deadline = performance.now() + timeout
   for (;;) {

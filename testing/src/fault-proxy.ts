@@ -25,6 +25,13 @@ export interface FaultProxy {
   readonly accepted: number
   /** May be set and removed at any time. */
   filter: Filter | undefined
+  /** As many bytes a second go each way, on each connection; without it as many as can. */
+  bytesPerSecond: number | undefined
+  /**
+   * Forgets a connection on which nothing went either way for so many ms, as a NAT does: what is sent
+   * on it from then on is swallowed, and neither side is told.
+   */
+  forgetAfter: number | undefined
   /** Destroys every connection, both sides. */
   cut(): void
   /**
@@ -42,11 +49,23 @@ export interface FaultProxy {
   close(): Promise<void>
 }
 
-/** Starts a proxy in front of a server; a `RedisServer` will do as the target. */
-export async function startProxy(target: { readonly port: number; readonly host?: string }): Promise<FaultProxy> {
-  const proxy = new TcpFaultProxy(await freePort(), { host: '127.0.0.1', ...target, noDelay: true })
+/** How often a slow link passes something on, in ms. */
+const SLICE = 50
+
+/** Starts a proxy in front of a server, on a free port or this one; a `RedisServer` will do as the target. */
+export async function startProxy(
+  target: { readonly port: number; readonly host?: string },
+  port?: number,
+): Promise<FaultProxy> {
+  const proxy = new TcpFaultProxy(port ?? (await freePort()), { host: '127.0.0.1', ...target, noDelay: true })
   await proxy.accept()
   return proxy
+}
+
+/** One connection through the proxy. */
+interface Flow {
+  usedAt: number
+  forgotten: boolean
 }
 
 class TcpFaultProxy implements FaultProxy {
@@ -54,6 +73,8 @@ class TcpFaultProxy implements FaultProxy {
   readonly port: number
   readonly url: string
   filter: Filter | undefined
+  bytesPerSecond: number | undefined
+  forgetAfter: number | undefined
   accepted = 0
   readonly #target: NetConnectOpts
   readonly #pairs = new Set<readonly [client: Socket, upstream: Socket]>()
@@ -111,9 +132,10 @@ class TcpFaultProxy implements FaultProxy {
     const connection = ++this.accepted
     const upstream = connect(this.#target)
     const pair = [client, upstream] as const
+    const flow = { usedAt: performance.now(), forgotten: false }
     this.#pairs.add(pair)
-    this.#pass('up', client, upstream, connection)
-    this.#pass('down', upstream, client, connection)
+    this.#pass('up', client, upstream, connection, flow)
+    this.#pass('down', upstream, client, connection, flow)
     for (const socket of pair) {
       socket.on('close', () => {
         if (pair.every((side) => side.destroyed)) this.#pairs.delete(pair)
@@ -121,22 +143,46 @@ class TcpFaultProxy implements FaultProxy {
     }
   }
 
-  #pass(direction: Direction, from: Socket, to: Socket, connection: number): void {
+  #pass(direction: Direction, from: Socket, to: Socket, connection: number, flow: Flow): void {
+    const isSwallowed = (): boolean => this.#swallowed.has(direction) || flow.forgotten
     from.on('data', (chunk: Buffer) => {
-      if (this.#swallowed.has(direction)) return
+      if (this.#isForgotten(flow) || isSwallowed()) return
       const passed = this.filter ? this.filter(direction, chunk, connection) : chunk
+      if (passed !== undefined && this.bytesPerSecond !== undefined) {
+        from.pause()
+        this.#trickle(passed, to, () => from.resume())
+        return
+      }
       if (passed === undefined || to.destroyed || to.write(passed)) return
       from.pause()
       to.once('drain', () => from.resume())
     })
     from.on('error', () => {
-      if (!this.#swallowed.has(direction)) to.destroy()
+      if (!isSwallowed()) to.destroy()
     })
     from.on('close', () => {
       // It may be waiting until this side drains.
       to.resume()
       // `end`, because what was written before still has to arrive.
-      if (!this.#swallowed.has(direction)) to.end()
+      if (!isSwallowed()) to.end()
     })
+  }
+
+  #isForgotten(flow: Flow): boolean {
+    const now = performance.now()
+    flow.forgotten ||= now - flow.usedAt > (this.forgetAfter ?? Infinity)
+    flow.usedAt = now
+    return flow.forgotten
+  }
+
+  #trickle(chunk: Buffer, to: Socket, done: () => void): void {
+    const { bytesPerSecond } = this
+    if (to.destroyed || chunk.length === 0) {
+      done()
+      return
+    }
+    const size = bytesPerSecond === undefined ? chunk.length : Math.max(1, Math.round((bytesPerSecond * SLICE) / 1000))
+    to.write(chunk.subarray(0, size))
+    setTimeout(() => this.#trickle(chunk.subarray(size), to, done), SLICE)
   }
 }

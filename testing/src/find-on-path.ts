@@ -1,22 +1,10 @@
-import { constants } from 'node:fs'
-import { access } from 'node:fs/promises'
-import { delimiter, join } from 'node:path'
+import which from 'which'
 
-/** The path of the first of these executables that is on PATH. */
+/** The path of the first of these executables that is on PATH, or that is a path itself. */
 export async function findOnPath(...executables: string[]): Promise<string | undefined> {
-  const directories = (process.env['PATH'] ?? '').split(delimiter).filter((directory) => directory !== '')
   for (const executable of executables) {
-    for (const directory of directories) {
-      const path = join(directory, executable)
-      if (await isExecutable(path)) return path
-    }
+    const path = await which(executable, { nothrow: true })
+    if (path !== null) return path
   }
   return undefined
-}
-
-export function isExecutable(path: string): Promise<boolean> {
-  return access(path, constants.X_OK).then(
-    () => true,
-    () => false,
-  )
 }

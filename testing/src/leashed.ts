@@ -1,3 +1,4 @@
+import { readdirSync, readFileSync } from 'node:fs'
 import { spawn } from 'node:child_process'
 import type { ChildProcess, StdioOptions } from 'node:child_process'
 import { once } from 'node:events'
@@ -40,6 +41,7 @@ export interface Leashed {
   /** The exit code or, after a signal, 128 and its number, as shells tell it. */
   readonly exited: Promise<number>
   readonly running: boolean
+  /** After SIGSTOP it has stopped when this returns. */
   signal(signal: NodeJS.Signals): void
   /** SIGKILL, and wait until it is gone. */
   kill(): Promise<void>
@@ -73,7 +75,9 @@ export async function spawnLeashed(
       return running
     },
     signal(signal) {
-      if (running) process.kill(pid, signal)
+      if (!running) return
+      process.kill(pid, signal)
+      if (signal === 'SIGSTOP') untilStopped(pid)
     },
     async kill() {
       shell.ref()
@@ -81,5 +85,17 @@ export async function spawnLeashed(
       ;(shell.stdin as Socket).destroy()
       await exited
     },
+  }
+}
+
+/** On another core a process may run on for a moment. Where there is no /proc, nobody knows. */
+function untilStopped(pid: number): void {
+  const tasks = `/proc/${pid}/task`
+  const isStopped = (task: string): boolean => /\) [TtZX] /.test(readFileSync(`${tasks}/${task}/stat`, 'utf8'))
+  const deadline = performance.now() + 1_000
+  try {
+    while (!readdirSync(tasks).every(isStopped) && performance.now() < deadline);
+  } catch {
+    // A task has ended meanwhile.
   }
 }

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { aptInstall } from './apt'
 import { eventually } from './eventually'
-import { findOnPath, isExecutable } from './find-on-path'
+import { findOnPath } from './find-on-path'
 import { spawnLeashed } from './leashed'
 import type { Leashed } from './leashed'
 import { freePort } from './ports'
@@ -189,7 +189,8 @@ async function find(): Promise<string> {
   const given = process.env['NATS_SERVER']
   if (given) {
     // Who names a server wants that one: another would test something else and pass.
-    if (await isExecutable(given)) return given
+    const path = await findOnPath(given)
+    if (path !== undefined) return path
     throw new Error(`NATS_SERVER is ${given}, which is not an executable file`)
   }
   const installed = (await findOnPath('nats-server')) ?? (await aptInstall('nats-server'))

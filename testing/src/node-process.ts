@@ -24,7 +24,7 @@ export interface NodeProcess {
   readonly stderr: string
   /** Resolves, once its output is read, with the exit code or, after a signal, 128 and its number. */
   readonly exited: Promise<number>
-  /** The first line of stdout that matches, also if it came before; rejects, with all output, if none comes. */
+  /** The first line of stdout that matches, also if it came before; rejects, with all output, if none comes in `timeout` ms (30,000). */
   line(pattern: string | RegExp, timeout?: number): Promise<string>
   signal(signal: NodeJS.Signals): void
   /** SIGKILL, and wait until it is gone. Idempotent. */
@@ -70,7 +70,7 @@ export async function runNode(
       return errors.join('')
     },
     exited,
-    async line(pattern, timeout = 10_000) {
+    async line(pattern, timeout = 30_000) {
       const search = () => matching(pattern) ?? (status === undefined ? false : undefined)
       const line = await eventually(search, { timeout }).catch(() => undefined)
       if (line !== undefined) return line

@@ -1,6 +1,6 @@
 import type * as RedisMemoryServer from 'redis-memory-server'
-import { aptInstall } from './apt'
-import { findOnPath, isExecutable } from './find-on-path'
+import { aptInstall, canAptInstall } from './apt'
+import { findOnPath } from './find-on-path'
 
 let found: Promise<string> | undefined
 
@@ -10,15 +10,25 @@ export function redisBinary(): Promise<string> {
   return found
 }
 
+/** What has to be done before a server can be started here, for people to read; undefined if one is installed. */
+export async function missingRedis(): Promise<string | undefined> {
+  if (process.env['REDIS_SERVER'] || (await installed()) !== undefined) return undefined
+  return canAptInstall() ? 'apt-get install redis-server' : 'download the source of Redis and compile it'
+}
+
+function installed(): Promise<string | undefined> {
+  return findOnPath('redis-server', 'valkey-server')
+}
+
 async function find(): Promise<string> {
   const given = process.env['REDIS_SERVER']
   if (given) {
     // Who names a server wants that one: another would test something else and pass.
-    if (await isExecutable(given)) return given
+    const path = await findOnPath(given)
+    if (path !== undefined) return path
     throw new Error(`REDIS_SERVER is ${given}, which is not an executable file`)
   }
-  const installed = (await findOnPath('redis-server', 'valkey-server')) ?? (await aptInstall('redis-server'))
-  return installed ?? (await compiled())
+  return (await installed()) ?? (await aptInstall('redis-server')) ?? (await compiled())
 }
 
 async function compiled(): Promise<string> {

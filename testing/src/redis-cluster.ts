@@ -1,4 +1,5 @@
 import { eventually } from './eventually'
+import { freePort } from './ports'
 import { command } from './redis-command'
 import type { Asked } from './redis-command'
 import { startRedis } from './redis-server'
@@ -9,6 +10,8 @@ export interface RedisClusterOptions {
   readonly args?: readonly string[]
   /** The password of every server; none by default. */
   readonly password?: string
+  /** Speaks TLS and nothing else, between the nodes too: paths of a certificate, its key, and the one it is signed by. */
+  readonly tls?: { readonly cert: string; readonly key: string; readonly ca: string }
   /** After how many ms a node that is not heard of counts as failing; 1,500 by default. */
   readonly nodeTimeout?: number
 }
@@ -20,6 +23,8 @@ export interface RedisCluster {
   /** Their replicas, in the same order. */
   readonly replicas: readonly RedisServer[]
   readonly nodes: readonly RedisServer[]
+  /** Resolves when every node has a link to every other one: without it no event goes from one to the other. */
+  linked(): Promise<void>
   /** Ends all of it. Idempotent. */
   stop(): Promise<void>
 }
@@ -30,7 +35,7 @@ const PATIENCE = { timeout: 30_000, interval: 50 }
 
 /** Starts the servers, makes a Cluster of them, and resolves when every node agrees and every replica is in step. */
 export async function startCluster(options: RedisClusterOptions = {}): Promise<RedisCluster> {
-  const { args = [], password, nodeTimeout = 1_500 } = options
+  const { args = [], password, tls, nodeTimeout = 1_500 } = options
   const all = [
     ...(password === undefined ? [] : ['--requirepass', password, '--masterauth', password]),
     // prettier-ignore
@@ -42,7 +47,8 @@ export async function startCluster(options: RedisClusterOptions = {}): Promise<R
     '0',
     ...args,
   ]
-  const started = await Promise.allSettled(Array.from({ length: 2 * MASTERS }, () => startRedis({ args: all })))
+  const start = (): Promise<RedisServer> => (tls ? startWithTls(tls, all) : startRedis({ args: all }))
+  const started = await Promise.allSettled(Array.from({ length: 2 * MASTERS }, start))
   const nodes = started.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : []))
   const stop = async (): Promise<void> => {
     await Promise.all(nodes.map((node) => node.stop()))
@@ -54,15 +60,33 @@ export async function startCluster(options: RedisClusterOptions = {}): Promise<R
     const asked = nodes.map(({ directory, host, port }) => ({ directory, host, port, password }))
     await join(asked, asked.slice(0, MASTERS))
     await Promise.all(asked.slice(MASTERS).map((replica, i) => follow(replica, asked[i] as Node)))
-    await eventually(async () => {
-      const views = await Promise.all(asked.map((node) => command(node, 'CLUSTER', 'NODES')))
-      return views.every((view) => view.match(/slave [0-9a-f]{40} /g)?.length === MASTERS)
-    }, PATIENCE)
-    return { masters, replicas, nodes, stop }
+    const views = (): Promise<string[]> => Promise.all(asked.map((node) => command(node, 'CLUSTER', 'NODES')))
+    const linked = async (): Promise<void> => {
+      await eventually(async () => (await views()).every((view) => !/\bdisconnected\b/.test(view)), PATIENCE)
+    }
+    await eventually(
+      async () => (await views()).every((view) => view.match(/slave [0-9a-f]{40} /g)?.length === MASTERS),
+      PATIENCE,
+    )
+    await linked()
+    return { masters, replicas, nodes, linked, stop }
   } catch (error) {
     await stop()
     throw error
   }
+}
+
+async function startWithTls(
+  { cert, key, ca }: NonNullable<RedisClusterOptions['tls']>,
+  args: readonly string[],
+): Promise<RedisServer> {
+  const port = await freePort()
+  // prettier-ignore
+  const more = [
+    '--port', '0', '--tls-port', String(port), '--tls-cluster', 'yes', '--tls-replication', 'yes',
+    '--tls-cert-file', cert, '--tls-key-file', key, '--tls-ca-cert-file', ca, '--tls-auth-clients', 'no',
+  ]
+  return startRedis({ port, args: [...args, ...more] })
 }
 
 type Node = Asked & Pick<RedisServer, 'host' | 'port'>

@@ -1,5 +1,6 @@
 import { runNode } from './node-process'
 import type { NodeProcess } from './node-process'
+import { startPostgres } from './postgres/server'
 import { startRedis } from './redis-server'
 
 /** One process of an example. */
@@ -12,11 +13,20 @@ export interface Part {
   readonly env?: NodeJS.ProcessEnv
 }
 
+/** The environment variable that says which server the parts are to use, and how one of their own is started without it. */
+const servers = { REDIS_URL: startRedis, POSTGRES_URL: startPostgres } as const
+
+export interface TogetherOptions {
+  /** What they need; a Redis by default. */
+  readonly server?: keyof typeof servers
+  /** Called with its URL before they start. */
+  readonly prepare?: (url: string) => Promise<void>
+}
+
 export interface Together {
-  readonly redisUrl: string
   /** The processes, in the order of the parts. */
   readonly processes: readonly NodeProcess[]
-  /** Stops them in reverse order, each once the one before is gone, and then the Redis. Idempotent. */
+  /** Stops them in reverse order, each once the one before is gone, and then their server. Idempotent. */
   stop(): Promise<void>
 }
 
@@ -24,20 +34,24 @@ export interface Together {
 const grace = 15_000
 
 /**
- * Runs the processes of an example, each once the one before is ready, on the Redis of REDIS_URL or on one of their
- * own, which they get as REDIS_URL. Shows what they say. Ctrl-C and SIGTERM stop them in reverse order and end us; so
+ * Runs the processes of an example, each once the one before is ready, on the server of REDIS_URL or on one of their
+ * own, which they get as REDIS_URL; so with POSTGRES_URL. Shows what they say. Ctrl-C and SIGTERM stop them in reverse order and end us; so
  * does a process that ends unasked. Nothing outlives us.
  */
-export async function runTogether(parts: readonly Part[], say: (line: string) => void): Promise<Together> {
-  const given = process.env['REDIS_URL']
-  const redis = given ? undefined : await startRedis()
-  const redisUrl = redis?.url ?? given ?? ''
+export async function runTogether(
+  parts: readonly Part[],
+  say: (line: string) => void,
+  { server = 'REDIS_URL', prepare }: TogetherOptions = {},
+): Promise<Together> {
+  const given = process.env[server]
+  const own = given ? undefined : await servers[server]()
+  const url = own?.url ?? given ?? ''
   const running: NodeProcess[] = []
   let stopping: Promise<void> | undefined
   const stop = (): Promise<void> => {
     stopping ??= (async () => {
       for (const part of [...running].reverse()) await end(part)
-      await redis?.stop()
+      await own?.stop()
     })()
     return stopping
   }
@@ -48,10 +62,11 @@ export async function runTogether(parts: readonly Part[], say: (line: string) =>
   process.once('SIGTERM', () => stopAndExit(143))
 
   try {
+    await prepare?.(url)
     for (const { name, file, ready, env } of parts) {
       if (stopping !== undefined) break
       const echo = (line: string): void => say(`${name.padEnd(9)} ${line}`)
-      const part = await runNode(file, { env: { ...env, REDIS_URL: redisUrl }, echo })
+      const part = await runNode(file, { env: { ...env, [server]: url }, echo })
       running.push(part)
       await part.line(ready, 20_000)
       void part.exited.then((code) => {
@@ -64,7 +79,7 @@ export async function runTogether(parts: readonly Part[], say: (line: string) =>
     await stop()
     throw error
   }
-  return { redisUrl, processes: running, stop }
+  return { processes: running, stop }
 }
 
 async function end(part: NodeProcess): Promise<void> {

@@ -1,8 +1,8 @@
 import { EventEmitter } from 'node:events'
 
-/** What a ToyClient rejects with. */
+/** What a ToyClient rejects with: LOST what was sent and not answered, UNREACHABLE what never left. */
 export class ToyError extends Error {
-  constructor(readonly code: 'DENIED' | 'BAD_PASSWORD' | 'LOST' | 'ENDED') {
+  constructor(readonly code: 'DENIED' | 'BAD_PASSWORD' | 'LOST' | 'ENDED' | 'UNREACHABLE') {
     super(`toy broker: ${code}`)
   }
 }
@@ -12,6 +12,14 @@ type Request =
   | { readonly type: 'publish'; readonly subject: string; readonly payload: string }
   | { readonly type: 'subscribe' | 'unsubscribe'; readonly subject: string }
   | { readonly type: 'set'; readonly key: string; readonly value: string; readonly ms: number }
+  /** Sets it if its value is the expected one, and answers with the value that is there if not. */
+  | {
+      readonly type: 'replace'
+      readonly key: string
+      readonly expected: string | undefined
+      readonly value: string
+      readonly ms: number
+    }
   | { readonly type: 'get' | 'delete'; readonly key: string }
 
 /**
@@ -19,6 +27,9 @@ type Request =
  * publish. Turns and not ms, so that a machine that stalls cannot make them the shorter way.
  */
 const SLOW = 20
+
+/** So many turns a client waits for a broker that is silent, or away. Longer than any repair takes, whatever else goes on. */
+const PATIENCE = 500
 
 /**
  * A broker within the process that behaves like those across a network, for examples and for tests
@@ -31,6 +42,10 @@ export class ToyBroker {
   readonly #denied = new Set<string>()
   readonly #kept = new Map<string, { readonly value: string; readonly until: number }>()
   readonly #password: string | undefined
+  readonly #clients = new Set<ToyClient>()
+  /** Resolves when it is thawed. */
+  #frozen: { readonly thawed: Promise<void>; readonly thaw: () => void } | undefined
+  #stopped = false
 
   constructor({ password }: { readonly password?: string } = {}) {
     this.#password = password
@@ -38,7 +53,9 @@ export class ToyBroker {
 
   /** A client that connects when it is first used, and repairs itself. */
   client({ password = this.#password }: { readonly password?: string | undefined } = {}): ToyClient {
-    return new ToyClient(this, password)
+    const client = new ToyClient(this, password)
+    this.#clients.add(client)
+    return client
   }
 
   /** Cuts every connection, once. */
@@ -46,7 +63,46 @@ export class ToyBroker {
     for (const connection of this.connections) connection.cut()
   }
 
-  /** From now on nobody may subscribe to the subject or publish to it. */
+  /** From now on connections stay and come to be, and nothing is answered. What is sent meanwhile takes effect after `thaw`. */
+  freeze(): void {
+    if (this.#frozen) return
+    let thaw = (): void => {}
+    const thawed = new Promise<void>((resolve) => (thaw = resolve))
+    this.#frozen = { thawed, thaw }
+    for (const { stall } of this.connections) stall?.()
+  }
+
+  thaw(): void {
+    this.#frozen?.thaw()
+    this.#frozen = undefined
+  }
+
+  /** Cuts every connection and lets none come to be until `start`. What is kept stays. */
+  stop(): void {
+    this.#stopped = true
+    this.interrupt()
+  }
+
+  start(): void {
+    this.#stopped = false
+  }
+
+  /** Ends all of its clients: those that nobody closed would try for ever to connect again. */
+  async end(): Promise<void> {
+    this.thaw()
+    await Promise.all([...this.#clients].map((client) => client.end()))
+  }
+
+  get stopped(): boolean {
+    return this.#stopped
+  }
+
+  /** While it is frozen, what resolves when it is not. */
+  get thawed(): Promise<void> | undefined {
+    return this.#frozen?.thawed
+  }
+
+  /** From now on nobody may subscribe to the subject or publish to it, or set, get or delete the key that is the same. */
   deny(subject: string): void {
     this.#denied.add(subject)
   }
@@ -59,30 +115,47 @@ export class ToyBroker {
     return [...this.#denied].some((denied) => covers(denied, subject))
   }
 
+  #valueOf(key: string): string | undefined {
+    const kept = this.#kept.get(key)
+    return kept && kept.until > performance.now() ? kept.value : undefined
+  }
+
+  #check(subject: string): void {
+    if (this.isDenied(subject)) throw new ToyError('DENIED')
+  }
+
   /** Answers, or throws a ToyError. */
   handle(connection: Connection, request: Request): string | undefined {
     switch (request.type) {
       case 'publish':
-        if (this.isDenied(request.subject)) throw new ToyError('DENIED')
+        this.#check(request.subject)
         for (const { subjects, hear } of this.connections) {
           if ([...subjects].some((subject) => covers(subject, request.subject))) hear(request.subject, request.payload)
         }
         return undefined
       case 'subscribe':
-        if (this.isDenied(request.subject)) throw new ToyError('DENIED')
+        this.#check(request.subject)
         connection.subjects.add(request.subject)
         return undefined
       case 'unsubscribe':
         connection.subjects.delete(request.subject)
         return undefined
       case 'set':
+        this.#check(request.key)
         this.#kept.set(request.key, { value: request.value, until: performance.now() + request.ms })
         return undefined
-      case 'get': {
-        const kept = this.#kept.get(request.key)
-        return kept && kept.until > performance.now() ? kept.value : undefined
+      case 'replace': {
+        this.#check(request.key)
+        const value = this.#valueOf(request.key)
+        if (value !== request.expected) return value
+        this.#kept.set(request.key, { value: request.value, until: performance.now() + request.ms })
+        return undefined
       }
+      case 'get':
+        this.#check(request.key)
+        return this.#valueOf(request.key)
       case 'delete':
+        this.#check(request.key)
         this.#kept.delete(request.key)
         return undefined
       default:
@@ -99,6 +172,8 @@ interface Connection {
   readonly subjects: Set<string>
   readonly hear: (subject: string, payload: string) => void
   readonly cut: () => void
+  /** The broker is silent from now on: what a heartbeat would find out by and by. */
+  readonly stall?: () => void
 }
 
 interface Events {
@@ -106,7 +181,10 @@ interface Events {
   open: []
   /** They are: each is confirmed, or was told as denied. */
   ready: []
+  /** A connection that was ready is so no more. */
   disconnect: []
+  /** An attempt to connect came to nothing; the next one follows. */
+  failed: [error: ToyError]
   message: [subject: string, payload: string]
   /** A subscription that stood is not allowed again, and forgotten. */
   denied: [subject: string]
@@ -118,9 +196,10 @@ interface Settle {
 }
 
 /**
- * The client: connects when it is first used, connects again when it is cut, and restores its
- * subscriptions. What was sent and not answered when it is cut rejects with LOST; what is asked for
- * meanwhile is sent when it is ready again.
+ * The client: connects when it is first used, connects again when it is cut or the broker is silent,
+ * and restores its subscriptions. What was sent and not answered when it is cut, or in its time,
+ * rejects with LOST; what is asked for meanwhile is sent when it is ready again, or rejects with
+ * UNREACHABLE in its time: what is to be read at once.
  */
 export class ToyClient extends EventEmitter<Events> {
   readonly #broker: ToyBroker
@@ -131,11 +210,20 @@ export class ToyClient extends EventEmitter<Events> {
   #unsent: (Settle & { readonly request: Request })[] = []
   #connection: Connection | undefined
   #state: 'idle' | 'connecting' | 'ready' | 'ended' = 'idle'
+  /** From a cut or a failed attempt until it is ready. */
+  #down = false
+  /** Whether it notices by itself that the broker is silent. */
+  heartbeat = true
 
   constructor(broker: ToyBroker, password: string | undefined) {
     super()
     this.#broker = broker
     this.#password = password
+  }
+
+  /** Whether the broker is, which no real client could know: for lies about just that. */
+  get silent(): boolean {
+    return this.#broker.thawed !== undefined
   }
 
   async connect(): Promise<void> {
@@ -167,6 +255,11 @@ export class ToyClient extends EventEmitter<Events> {
     await this.#ask({ type: 'set', key, value, ms })
   }
 
+  /** Sets it if its value is the expected one, and resolves with the value that is there if not. */
+  async replace(key: string, expected: string | undefined, value: string, ms: number): Promise<string | undefined> {
+    return this.#ask({ type: 'replace', key, expected, value, ms })
+  }
+
   async get(key: string): Promise<string | undefined> {
     return this.#ask({ type: 'get', key })
   }
@@ -175,7 +268,7 @@ export class ToyClient extends EventEmitter<Events> {
     await this.#ask({ type: 'delete', key })
   }
 
-  /** What is unanswered rejects: with LOST if it was sent, with ENDED if not. */
+  /** Idempotent. What is unanswered rejects: with LOST if it was sent, with ENDED if not. */
   async end(): Promise<void> {
     this.#state = 'ended'
     this.#drop()
@@ -186,23 +279,44 @@ export class ToyClient extends EventEmitter<Events> {
   #ask(request: Request): Promise<string | undefined> {
     if (this.#state === 'ended') return Promise.reject(new ToyError('ENDED'))
     if (this.#connection && this.#state === 'ready') return this.#exchange(this.#connection, request)
+    if (request.type === 'get' && this.#down) return Promise.reject(new ToyError('UNREACHABLE'))
     return new Promise((resolve, reject) => {
-      this.#unsent.push({ request, resolve, reject })
+      const unsent = { request, resolve, reject }
+      this.#unsent.push(unsent)
+      if (request.type !== 'nothing') void turns(PATIENCE).then(() => this.#giveUp(unsent))
       this.#connect()
     })
+  }
+
+  #giveUp(unsent: Settle & { readonly request: Request }): void {
+    const index = this.#unsent.indexOf(unsent)
+    if (index < 0) return
+    this.#unsent.splice(index, 1)
+    unsent.reject(new ToyError('UNREACHABLE'))
   }
 
   #connect(): void {
     if (this.#state !== 'idle') return
     this.#state = 'connecting'
-    void turns(SLOW).then(() => {
-      if (this.#state === 'ended') return
-      if (this.#broker.lets(this.#password)) void this.#open()
-      else {
-        this.#state = 'idle'
-        this.#refuse('BAD_PASSWORD')
-      }
-    })
+    void this.#attempt()
+  }
+
+  async #attempt(): Promise<void> {
+    await turns(SLOW)
+    if (this.#broker.thawed) await Promise.race([this.#broker.thawed, turns(PATIENCE)])
+    // It may have ended meanwhile, which the compiler cannot know.
+    if ((this.#state as string) === 'ended') return
+    if (this.#broker.stopped || this.#broker.thawed) {
+      this.#state = 'idle'
+      this.#down = true
+      this.emit('failed', new ToyError('UNREACHABLE'))
+      for (const unsent of this.#unsent.filter(({ request }) => request.type === 'get')) this.#giveUp(unsent)
+      this.#connect()
+    } else if (this.#broker.lets(this.#password)) void this.#open()
+    else {
+      this.#state = 'idle'
+      this.#refuse('BAD_PASSWORD')
+    }
   }
 
   async #open(): Promise<void> {
@@ -211,10 +325,19 @@ export class ToyClient extends EventEmitter<Events> {
       hear: (subject, payload) =>
         void turns(1).then(() => this.#connection === connection && this.emit('message', subject, payload)),
       cut: () => {
+        const wasReady = this.#state === 'ready'
         this.#state = 'idle'
+        this.#down = true
         this.#drop()
-        this.emit('disconnect')
+        if (wasReady) this.emit('disconnect')
         this.#connect()
+      },
+      // It asks now and then whether the broker is there, and waits longer for that than for anything else.
+      stall: () => {
+        if (!this.heartbeat) return
+        void turns(PATIENCE + SLOW).then(() => {
+          if (this.#broker.thawed && this.#connection === connection) connection.cut()
+        })
       },
     }
     this.#connection = connection
@@ -230,11 +353,13 @@ export class ToyClient extends EventEmitter<Events> {
       if (this.#connection !== connection) return
     }
     this.#state = 'ready'
-    this.emit('ready')
+    this.#down = false
+    // Before anyone is told, who might publish: in the order in which it was asked for.
     for (const { request, resolve, reject } of this.#unsent.splice(0)) {
       if (request.type === 'nothing') resolve()
       else this.#exchange(connection, request).then(resolve, reject)
     }
+    this.emit('ready')
   }
 
   async #confirm(connection: Connection, subject: string): Promise<void> {
@@ -258,6 +383,8 @@ export class ToyClient extends EventEmitter<Events> {
     return new Promise((resolve, reject) => {
       const settle = { resolve, reject }
       this.#unanswered.add(settle)
+      if (this.#broker.thawed && request.type !== 'subscribe')
+        void turns(PATIENCE).then(() => this.#unanswered.delete(settle) && reject(new ToyError('LOST')))
       void this.#answer(connection, request).then(
         (answer) => this.#unanswered.delete(settle) && resolve(answer),
         (error: unknown) => this.#unanswered.delete(settle) && reject(error as ToyError),
@@ -267,11 +394,16 @@ export class ToyClient extends EventEmitter<Events> {
 
   async #answer(connection: Connection, request: Request): Promise<string | undefined> {
     await turns(request.type === 'subscribe' && !this.#broker.isDenied(request.subject) ? SLOW : 1)
-    if (this.#connection !== connection) return undefined
+    if (this.#broker.thawed) {
+      // What has reached it takes effect when it is thawed, whoever still waits for the answer.
+      await this.#broker.thawed
+      if (this.#broker.stopped) return undefined
+    } else if (this.#connection !== connection) return undefined
     try {
       return this.#broker.handle(connection, request)
     } finally {
-      await turns(1)
+      // Later than what was published is heard.
+      await turns(2)
     }
   }
 

@@ -26,7 +26,7 @@ test('a Cluster: all slots, a replica of each master that takes over from it, an
   }
   await cluster.stop()
   expect(left(cluster.nodes)).toEqual([])
-}, 60_000)
+})
 
 test('Sentinels: they make the replica a master, whether the old one lives or not', async () => {
   const { name, servers, sentinels, stop } = await startSentinels({ password: 'secret' })
@@ -42,4 +42,4 @@ test('Sentinels: they make the replica a master, whether the old one lives or no
     await stop()
   }
   expect(left([...servers, ...sentinels])).toEqual([])
-}, 60_000)
+})

@@ -1,4 +1,4 @@
-import type { Args } from './contract'
+import type { Args } from './event-map'
 import { SerializationError } from './errors'
 
 /** Turns the args of an event into what travels, and back. */

@@ -1,4 +1,6 @@
-import { quoted } from './text'
+import { timeoutMessage, type TimeoutDetails } from './timeout-details'
+
+export type { TimeoutDetails } from './timeout-details'
 
 /**
  * Every error that reaches a user. Each class has one stable `code`; the message says what to do;
@@ -11,7 +13,7 @@ const brand: unique symbol = Symbol.for('server-events.error') as never
 /** What every error of ours takes beside its message. */
 export interface ErrorOptions {
   /** An error without secrets or payloads; never the client library's own. */
-  readonly cause?: Error
+  readonly cause?: Error | undefined
 }
 
 /** The root of all errors of this library. */
@@ -40,20 +42,6 @@ function isBranded(value: unknown): value is { code: string } {
   return typeof value === 'object' && value !== null && brand in value
 }
 
-/** The numbers behind a timeout: the first questions on call. */
-export interface TimeoutDetails {
-  readonly event: string
-  readonly id: string
-  /** What the wait was given, in ms. */
-  readonly timeout: number
-  /** Whether the subscription was confirmed before the deadline. */
-  readonly subscribed: boolean
-  /** How many ms of the wait there was no subscribing connection. */
-  readonly disconnected: number
-  /** Whether the store was asked for a kept outcome, and whether it answered. */
-  readonly recalled: 'never' | 'unanswered' | 'answered'
-}
-
 /** No event came in time. */
 export class TimeoutError extends ServerEventsError implements TimeoutDetails {
   static readonly code = 'ERR_TIMEOUT'
@@ -73,19 +61,6 @@ export class TimeoutError extends ServerEventsError implements TimeoutDetails {
     this.disconnected = details.disconnected
     this.recalled = details.recalled
   }
-}
-
-function timeoutMessage({ event, id, timeout, subscribed, disconnected, recalled }: TimeoutDetails): string {
-  const connection = disconnected === 0 ? 'connected throughout' : `disconnected for ${disconnected} ms`
-  const store = {
-    never: 'no kept outcome was asked for',
-    unanswered: 'the store did not answer',
-    answered: 'the store has no kept outcome',
-  }[recalled]
-  return (
-    `no event ${quoted(event)} with id ${quoted(id)} within ${timeout} ms ` +
-    `(${subscribed ? 'subscribed' : 'never subscribed'}, ${connection}, ${store})`
-  )
 }
 
 /** What travels of an error that a producer gave to `fail`. */
@@ -223,11 +198,27 @@ export class UncertainError extends ServerEventsError {
   }
 }
 
-/** Published, but not stored: whoever waits now got it, late waits will not. */
+/** Published, but not stored: late waits will not get it. */
 export class NotKeptError extends ServerEventsError {
   static readonly code = 'ERR_NOT_KEPT'
   constructor(message: string, options?: ErrorOptions) {
     super(NotKeptError.code, message, options)
+  }
+}
+
+/** Of a name that is kept `once`: another outcome was kept first. That one holds, and was announced again. */
+export class AlreadySettledError extends ServerEventsError {
+  static readonly code = 'ERR_ALREADY_SETTLED'
+  constructor(message: string, options?: ErrorOptions) {
+    super(AlreadySettledError.code, message, options)
+  }
+}
+
+/** What came, or is kept, was not sealed with a secret that is known here (`server-events/sealed`): it is dropped. */
+export class SealError extends ServerEventsError {
+  static readonly code = 'ERR_SEAL'
+  constructor(message: string, options?: ErrorOptions) {
+    super(SealError.code, message, options)
   }
 }
 
@@ -236,6 +227,14 @@ export class OverflowError extends ServerEventsError {
   static readonly code = 'ERR_OVERFLOW'
   constructor(message: string, options?: ErrorOptions) {
     super(OverflowError.code, message, options)
+  }
+}
+
+/** Nobody waits any more for what a worker does: why the signal of `wanted` aborts. */
+export class UnwantedError extends ServerEventsError {
+  static readonly code = 'ERR_UNWANTED'
+  constructor(message: string, options?: ErrorOptions) {
+    super(UnwantedError.code, message, options)
   }
 }
 
@@ -267,7 +266,10 @@ export const errorTable = {
   TooManyWaitsError: { class: TooManyWaitsError, meaning: '`maxPending` waits are pending already.' },
   UncertainError: { class: UncertainError, meaning: 'Sent, never acknowledged: it may have been delivered.' },
   NotKeptError: { class: NotKeptError, meaning: 'Published, but not stored for late waits.' },
+  AlreadySettledError: { class: AlreadySettledError, meaning: 'Another outcome was kept `once`, and holds.' },
+  SealError: { class: SealError, meaning: 'A message was not sealed with a known secret.' },
   OverflowError: { class: OverflowError, meaning: "A stream's buffer is full." },
+  UnwantedError: { class: UnwantedError, meaning: 'Nobody waits any more for what a worker does.' },
   UnsupportedError: { class: UnsupportedError, meaning: 'This transport, wire or server cannot do that.' },
 } satisfies Record<string, ErrorRow>
 

@@ -5,8 +5,9 @@
  */
 
 export type { Codec } from './codec'
-export type { Args, Contract, EventId, Received, Schemas, Sent } from './contract'
+export type { Args, EventMap, EventId, Received, Schemas, Sent } from './event-map'
 export {
+  AlreadySettledError,
   AuthError,
   ClosedError,
   ConnectionError,
@@ -16,22 +17,26 @@ export {
   OverflowError,
   PayloadTooLargeError,
   RemoteError,
+  SealError,
   SerializationError,
   ServerEventsError,
   TimeoutError,
   TooManyWaitsError,
   UncertainError,
   UnsupportedError,
+  UnwantedError,
   ValidationError,
 } from './errors'
-export type { EventStream } from './event-stream'
+export { homeOf } from './home'
+export type { EventStream } from './pending/event-stream'
 export type { ErrorOptions, RemoteFailure, TimeoutDetails, ValidationIssue } from './errors'
-export type { Diagnostics } from './engine/diagnostics'
-export type { Outcome, Stats, StreamOutcome } from './engine/stats'
-export type { ErrorListener, ReadyListener, Unsubscribe } from './engine/reports'
-export type { StoreStats } from './engine/stores'
-export type { ServerEventsOptions, StreamOptions, WaitOptions } from './options'
+export type { Diagnostics } from './observe/diagnostics'
+export type { Outcome, Stats, StreamOutcome } from './observe/stats'
+export type { About, ErrorListener, ReadyListener, ReportedError, Unsubscribe } from './observe/reports'
+export type { SideStats } from './observe/connection-health'
+export type { Keep, RequestOptions, ServerEventsOptions, StreamOptions, WaitOptions, WantedOptions } from './options'
 export { ServerEvents } from './server-events'
-export type { Listening } from './server-events'
+export type { Listening } from './engine/listen'
 export type { StandardIssue, StandardResult, StandardSchemaV1 } from './standard-schema'
-export type { EventKey, Keeper, Message, Receiver, Store, Topic, Transport } from './transport'
+export type { EventKey, Keeper, Message, Once, Receiver, Side, Topic, Transport } from './transport'
+export type { Wanted } from './wanted/wanted'

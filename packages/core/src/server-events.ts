@@ -1,38 +1,30 @@
-import type { Contract, EventId, Received, Sent } from './contract'
-import { ClosedError, InvalidArgumentError } from './errors'
-import type { EventStream } from './event-stream'
-import { Closing } from './engine/closing'
+import type { EventMap, EventId, Received, Sent } from './event-map'
+import { ClosedError, type ServerEventsError } from './errors'
+import type { EventStream } from './pending/event-stream'
+import { Close } from './engine/close'
 import { Engine } from './engine/engine'
-import { Kept } from './engine/kept'
-import { refusedReader } from './engine/reader'
-import { atCaller, handledRejection } from './engine/rejection'
-import type { ErrorListener, ReadyListener, Unsubscribe } from './engine/reports'
-import type { Stats } from './engine/stats'
-import { Starting } from './engine/starting'
-import type { Listener } from './engine/names'
+import { RootedTransport } from './engine/rooted-transport'
+import { Outcomes } from './outcomes/peek'
+import { refusedReader } from './pending/reader'
+import { atCaller, handledRejection } from './base/reject-at-caller'
+import type { ErrorListener, ReadyListener, Unsubscribe } from './observe/reports'
+import type { Stats } from './observe/stats'
+import { Init } from './engine/init'
+import { listen, type Listening } from './engine/listen'
+import type { FailureListener, Listener } from './registry/name'
+import { checkDuration, checkKey, checkListener, checkName, checkTransport } from './checks'
+import type { RequestOptions, ServerEventsOptions, StreamOptions, WaitOptions, WantedOptions } from './options'
 import {
-  checkDuration,
-  checkId,
-  checkListener,
-  checkName,
   defaultTimeout,
   resolveDrain,
   resolveOptions,
+  resolveRequest,
   resolveStream,
   resolveWait,
-  type ServerEventsOptions,
-  type StreamOptions,
-  type WaitOptions,
-} from './options'
-import type { EventKey, Store, Transport } from './transport'
-
-/** What `listen` resolves with. */
-export interface Listening {
-  /** From here on the listener is not called. Resolves at once; never rejects. */
-  close(): Promise<void>
-  /** As `close`, at the end of an `await using` block. */
-  [Symbol.asyncDispose](): Promise<void>
-}
+  resolveWanted,
+} from './resolve-options'
+import type { EventKey, Transport } from './transport'
+import type { Wanted } from './wanted/wanted'
 
 /**
  * Waits on one server for what another server will do.
@@ -43,28 +35,28 @@ export interface Listening {
  * anything is sent. The constructor, the setter of `timeout`, `onready` and `onerror` throw it.
  */
 // eslint-disable-next-line @typescript-eslint/no-explicit-any -- untyped use must not ask for casts
-export class ServerEvents<C extends Contract<C> = Record<string, any[]>> {
+export class ServerEvents<C extends EventMap<C> = Record<string, any[]>> {
   readonly #transport: Transport
   readonly #engine: Engine
-  readonly #starting: Starting
-  readonly #kept: Kept
+  readonly #starting: Init
+  readonly #kept: Outcomes
   #timeout: number
-  #closing: Closing | undefined
+  #closing: Close | undefined
 
   /**
    * Opens nothing yet: `init` or the first use does. The instance owns the transport and closes it.
    *
    * @throws InvalidArgumentError for a bad or unknown option, UnsupportedError for `keep` on a
-   * transport without a keeper.
+   * transport without a keeper, and for `once` on one that keeps the last outcome only.
    */
   constructor(transport: Transport, options: ServerEventsOptions<C> = {}) {
     checkTransport(transport)
     const resolved = resolveOptions(transport, options)
     this.#timeout = options.timeout === undefined ? defaultTimeout : checkDuration(options.timeout, 'option timeout')
-    this.#transport = transport
-    this.#engine = new Engine(transport, resolved)
-    this.#starting = new Starting(this.#engine, transport, resolved.initTimeout)
-    this.#kept = new Kept(transport.keeper, this.#engine.messages)
+    this.#transport = new RootedTransport(transport)
+    this.#engine = new Engine(this.#transport, resolved)
+    this.#starting = new Init(this.#engine, this.#transport, resolved.initTimeout)
+    this.#kept = new Outcomes(this.#transport.keeper, this.#engine.messages, this.#engine.sides.inputStore)
   }
 
   /** How long a wait lasts unless it says otherwise, in ms. Default 10_000. */
@@ -84,7 +76,7 @@ export class ServerEvents<C extends Contract<C> = Record<string, any[]>> {
    * AuthError or ForbiddenError. A call after a rejection tries again.
    */
   init(): Promise<void> {
-    if (this.#closing !== undefined) return atCaller(Promise.reject(new ClosedError()))
+    if (this.#closing !== undefined) return atCaller(Promise.reject(this.#engine.takesNoWaits()))
     return atCaller(this.#starting.init())
   }
 
@@ -98,25 +90,64 @@ export class ServerEvents<C extends Contract<C> = Record<string, any[]>> {
    */
   on<K extends keyof C & string>(name: K, id: EventId, options?: number | WaitOptions): Promise<Received<C[K]>> {
     try {
-      const key = this.#key(name, id)
+      const key = checkKey(name, id)
       const wait = resolveWait(options, this.#timeout)
-      if (this.#closing !== undefined) throw new ClosedError()
-      return this.#engine.waiting.wait(key, wait) as Promise<Received<C[K]>>
+      if (this.#closing !== undefined) throw this.#engine.takesNoWaits()
+      return this.#engine.waits.wait(key, wait) as Promise<Received<C[K]>>
     } catch (error) {
       return handledRejection(error)
     }
   }
 
   /**
+   * Starts work and waits for its outcome, in the order that is right: makes an id (`createId`, or
+   * option `id`), registers the wait, calls `start(id, signal)` once the answer cannot be missed,
+   * that is when the name's subscription stands or, with `keep`, at once, and resolves with the
+   * event's args, even while what `start` returned is pending.
+   *
+   * Rejects as `on` does, and with what `start` throws or rejects with before the outcome. Where the
+   * subscription takes longer than `timeout`, `start` is never called. `signal` aborts when the
+   * request ends without an outcome; its reason is what the request rejects with. What `start`
+   * rejects with afterwards is dropped. The promise counts as handled.
+   */
+  request<K extends keyof C & string>(
+    name: K,
+    start: (id: string, signal: AbortSignal) => unknown,
+    options?: number | RequestOptions,
+  ): Promise<Received<C[K]>> {
+    try {
+      checkListener(start, 'the second argument of request')
+      const { id, ...wait } = resolveRequest(options, this.#timeout, () => this.createId())
+      const key = { name: checkName(name), id }
+      if (this.#closing !== undefined) throw this.#engine.takesNoWaits()
+      return this.#engine.waits.request(key, wait, start) as Promise<Received<C[K]>>
+    } catch (error) {
+      return handledRejection(error)
+    }
+  }
+
+  /**
+   * An id that nobody can guess: at least 128 random bits as 22 characters of base64url.
+   *
+   * Where the transport has homes (`channels: 'id'` of Redis, NATS), `~` and the label of this instance
+   * follow, 34 characters in all: waits on such ids share one subscription of each name, and only
+   * this instance hears their events. So make it where you wait. What stands before it does no harm:
+   * `${order}:${events.createId()}`.
+   */
+  createId(): string {
+    return this.#engine.ids.create()
+  }
+
+  /**
    * Sends an event to every process that waits for or listens to it.
    *
    * Resolves when the server has accepted it; that says nothing about receivers. Rejects with
-   * ConnectionError (`sent: false`), UncertainError, NotKeptError, ForbiddenError, AuthError,
+   * ConnectionError (`sent: false`), UncertainError, NotKeptError, AlreadySettledError, ForbiddenError, AuthError,
    * ValidationError, SerializationError, PayloadTooLargeError, ClosedError. Every rejection is also told on
    * `onerror`, and the promise counts as handled: nobody has to await an emit.
    */
   emit<K extends keyof C & string>(name: K, id: EventId, ...args: Sent<C[K]>): Promise<void> {
-    return this.#sending(() => this.#engine.emit(this.#key(name, id), args))
+    return this.#sending(name, id, (key) => this.#engine.emit(key, args))
   }
 
   /**
@@ -125,12 +156,13 @@ export class ServerEvents<C extends Contract<C> = Record<string, any[]>> {
    * `onerror` tells. Settles as `emit` does.
    */
   fail(name: keyof C & string, id: EventId, error: unknown): Promise<void> {
-    return this.#sending(() => this.#engine.fail(this.#key(name, id), error))
+    return this.#sending(name, id, (key) => this.#engine.fail(key, error))
   }
 
   /**
-   * Keeps a name subscribed and calls the listener for each of its events, from the moment the
-   * promise resolves until `close`. What a listener throws or rejects with goes to `onerror`.
+   * Keeps a name subscribed and calls the listener for each of its events, and `failed` for each
+   * `fail`, from the moment the promise resolves until `close`. What either throws or rejects with
+   * goes to `onerror`.
    *
    * Rejects after `initTimeout` with ConnectionError, at once with ForbiddenError, AuthError or
    * ClosedError; the listener is then not called any more.
@@ -138,8 +170,10 @@ export class ServerEvents<C extends Contract<C> = Record<string, any[]>> {
   listen<K extends keyof C & string>(
     name: K,
     listener?: (id: string, ...args: Received<C[K]>) => unknown,
+    failed?: FailureListener,
   ): Promise<Listening> {
-    return atCaller(this.#listen(name, listener as Listener | undefined))
+    const heard = { event: listener as Listener | undefined, failure: failed }
+    return atCaller(listen(this.#engine, this.#starting, name, heard))
   }
 
   /**
@@ -157,13 +191,24 @@ export class ServerEvents<C extends Contract<C> = Record<string, any[]>> {
     options?: StreamOptions<Received<C[K]>>,
   ): EventStream<Received<C[K]>> {
     try {
-      const key = this.#key(name, id)
+      const key = checkKey(name, id)
       const stream = resolveStream(options, this.#timeout)
-      if (this.#closing !== undefined) throw new ClosedError()
-      return this.#engine.waiting.stream(key, stream) as EventStream<unknown> as EventStream<Received<C[K]>>
+      if (this.#closing !== undefined) throw this.#engine.takesNoWaits()
+      return this.#engine.waits.stream(key, stream) as EventStream<unknown> as EventStream<Received<C[K]>>
     } catch (error) {
       return refusedReader(error) as EventStream<unknown> as EventStream<Received<C[K]>>
     }
+  }
+
+  /**
+   * For a worker: `signal` aborts with UnwantedError when nobody waits for (name, id) any more, in any
+   * process: after an abort, a timeout, a close or a crash. Asks now, every `every` ms and when told of
+   * an end; two successive questions without an answer `within` ms end it, 2 × (every + within) later
+   * at most. Never because this side is away or refused, which `onerror` tells. Holds no process.
+   * @throws InvalidArgumentError, ClosedError, UnsupportedError on a transport without `questions`
+   */
+  wanted(name: keyof C & string, id: EventId, options?: WantedOptions): Wanted {
+    return this.#engine.wanted(checkKey(name, id), resolveWanted(options))
   }
 
   /**
@@ -173,12 +218,17 @@ export class ServerEvents<C extends Contract<C> = Record<string, any[]>> {
    * SerializationError when what is kept cannot be read.
    */
   peek<K extends keyof C & string>(name: K, id: EventId): Promise<Received<C[K]> | undefined> {
-    return this.#asking(() => this.#kept.peek(this.#key(name, id))) as Promise<Received<C[K]> | undefined>
+    return this.#asking(() => this.#kept.peek(checkKey(name, id))) as Promise<Received<C[K]> | undefined>
   }
 
   /** Removes the kept outcome, so that the same id can be used again. Rejects as `peek` does. */
   forget(name: keyof C & string, id: EventId): Promise<void> {
-    return this.#asking(() => this.#kept.forget(this.#key(name, id)))
+    return this.#asking(() => this.#kept.forget(checkKey(name, id)))
+  }
+
+  /** What diagnostics channels call this instance: its option `name`, or else a number. */
+  get instance(): string | number {
+    return this.#engine.telling.instance
   }
 
   /** A snapshot for logs, metrics and readiness checks. */
@@ -186,21 +236,18 @@ export class ServerEvents<C extends Contract<C> = Record<string, any[]>> {
     return this.#engine.stats()
   }
 
-  /** Calls the listener each time a side is up, and at once for each that already is. */
+  /** Calls the listener each time a side is up, and once this call has returned for each that already is. */
   onready(listener: ReadyListener): Unsubscribe {
     checkListener(listener, 'the listener of onready')
-    const { reports, stores } = this.#engine
-    const unsubscribe = reports.onready(listener)
-    for (const store of ['inputStore', 'outputStore'] satisfies Store[]) {
-      if (stores[store].state === 'up') reports.tellReady(listener, store)
-    }
-    return unsubscribe
+    return this.#engine.onready(listener)
   }
 
   /**
-   * Calls the listener for all that no promise tells, and for each emit that rejected. `store` is
-   * 'inputStore' for the publishing side, 'outputStore' for the subscribing one. Without a listener
-   * the first error of each kind is a process warning.
+   * Calls the listener for each error that belongs to no call, and for each emit that rejected. `store` is
+   * 'inputStore' for the publishing side, 'outputStore' for the subscribing one; `about` is the
+   * event's name and id where the error is about one. What the listener itself emits is told as
+   * well, to a depth of 3. Without a listener the first error of each kind is a process warning,
+   * and so is the first of the listeners of each event.
    */
   onerror(listener: ErrorListener): Unsubscribe {
     checkListener(listener, 'the listener of onerror')
@@ -210,15 +257,15 @@ export class ServerEvents<C extends Contract<C> = Record<string, any[]>> {
   /**
    * Ends the instance and its transport. For `drain` ms (default 0) no new waits are taken while
    * pending ones may still settle, listeners that returned a promise may still finish, and emits
-   * work; it ends early when nothing is pending or at work. Then outstanding emits get at most 5 s,
-   * and what is left rejects with ClosedError.
+   * work; it ends early when for 50 ms nothing was pending or at work. Then outstanding emits get at
+   * most 5 s, and what is left rejects with ClosedError.
    *
    * A second call returns the same promise; its smaller drain shortens the first.
    */
-  close(options?: { readonly drain?: number }): Promise<void> {
+  close(options?: { readonly drain?: number | undefined }): Promise<void> {
     try {
       const drain = resolveDrain(options)
-      this.#closing ??= new Closing(this.#engine, this.#transport, drain)
+      this.#closing ??= new Close(this.#engine, this.#transport, drain)
       this.#closing.shorten(drain)
       return this.#closing.promise
     } catch (error) {
@@ -231,35 +278,14 @@ export class ServerEvents<C extends Contract<C> = Record<string, any[]>> {
     return this.close()
   }
 
-  async #listen(name: string, listener: Listener | undefined): Promise<Listening> {
-    const checked = checkName(name)
-    if (listener !== undefined) checkListener(listener, 'the listener of listen')
-    if (this.#closing !== undefined) throw new ClosedError()
-    this.#engine.topics.desire()
-    const { subscription, close } = this.#engine.topics.listen(checked, listener)
+  #sending(name: string, id: EventId, send: (key: EventKey) => Promise<void>): Promise<void> {
+    let key: EventKey | undefined
     try {
-      await this.#starting.standing(subscription)
-    } catch (error) {
-      close()
-      throw error
-    }
-    const end = (): Promise<void> => {
-      close()
-      return Promise.resolve()
-    }
-    return { close: end, [Symbol.asyncDispose]: end }
-  }
-
-  #key(name: string, id: EventId): EventKey {
-    return { name: checkName(name), id: checkId(id) }
-  }
-
-  #sending(send: () => Promise<void>): Promise<void> {
-    try {
+      key = checkKey(name, id)
       if (this.#engine.phase === 'closing' || this.#engine.phase === 'closed') throw new ClosedError()
-      return send()
+      return send(key)
     } catch (error) {
-      this.#engine.reports.error('inputStore', error as Error)
+      this.#engine.reports.emitRefused(error as ServerEventsError, key)
       return handledRejection(error)
     }
   }
@@ -269,12 +295,6 @@ export class ServerEvents<C extends Contract<C> = Record<string, any[]>> {
       if (this.#engine.phase === 'closing' || this.#engine.phase === 'closed') throw new ClosedError()
       return await ask()
     }
-    return atCaller(this.#engine.hold.during(asked()))
+    return atCaller(this.#engine.lookups.during(asked()))
   }
-}
-
-function checkTransport(transport: unknown): asserts transport is Transport {
-  const { attach, connect, publish, subscribe, unsubscribe, close } = (transport ?? {}) as Partial<Transport>
-  const complete = [attach, connect, publish, subscribe, unsubscribe, close].every((part) => typeof part === 'function')
-  if (!complete) throw new InvalidArgumentError('the first argument must be a transport, such as new MemoryTransport()')
 }

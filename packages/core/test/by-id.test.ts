@@ -1,4 +1,4 @@
-import { ById } from '../src/engine/by-id'
+import { ById } from '../src/registry/by-id'
 
 interface Item {
   readonly id: string

@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises'
 import { rejection, settle, start, watch } from './support/harness'
 
 const closedError = expect.objectContaining({ code: 'ERR_CLOSED' })
@@ -215,7 +216,8 @@ describe('rule 9: with drain', () => {
     const [resolved, failed] = [events.on('report', 1), events.on('report', 2)]
     const pending = watch(events.on('report', 3))
     await settle()
-    const closed = watch(events.close({ drain: 10_000 }))
+    const closing = events.close({ drain: 10_000 })
+    const closed = watch(closing)
     for (const refused of [events.on('report', 4), events.listen('report'), events.init()]) {
       expect(await rejection(refused)).toEqual(closedError)
     }
@@ -229,7 +231,7 @@ describe('rule 9: with drain', () => {
     transport.deliver({ name: 'report', id: '3' }, ['last'])
     await settle()
     expect(pending.value).toEqual(['last'])
-    expect(closed.state).toBe('resolved')
+    await closing
   })
 
   test('timeouts and aborts work in it', async () => {
@@ -293,6 +295,137 @@ describe('rule 9: with drain', () => {
     void events.close({ drain: 60_000 })
     await events.close()
     expect(await wait).toEqual(closedError)
+  })
+})
+
+describe('rule 9: a drain lets what is under way come to its end', () => {
+  const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve))
+
+  test('a request emits after its last wait, twice, in functions of functions', async () => {
+    const { events, transport, told } = start()
+    const log = async (text: string): Promise<void> => {
+      await Promise.resolve()
+      await events.emit('log', 1, text)
+    }
+    const request = async (): Promise<void> => {
+      const [url] = await events.on('report', 1)
+      await log(url)
+      await turn()
+      await log('done')
+    }
+    const requests = request()
+    await settle()
+    transport.deliver({ name: 'report', id: '1' }, ['/1'])
+    await Promise.all([requests, events.close({ drain: 60_000 })])
+    expect(transport.log.slice(-3)).toEqual(['publish log:1', 'publish log:1', 'close'])
+    expect(told).toEqual([])
+  })
+
+  test.each<[string, (id: number) => unknown, (transport: ReturnType<typeof start>['transport']) => void]>([
+    ['a timeout', () => ({ timeout: 5 }), () => {}],
+    ['an abort', () => ({ signal: AbortSignal.timeout(5) }), () => {}],
+    [
+      'a failure',
+      () => ({}),
+      (transport) => transport.deliverFailure({ name: 'report', id: '1' }, { name: 'E', message: '' }),
+    ],
+  ])('%s, and the request emits', async (_, options, happen) => {
+    const { events, transport, told } = start()
+    const request = events.on('report', 1, options(1) as object).catch(() => events.emit('cancel', 1))
+    await settle()
+    const closed = events.close({ drain: 60_000 })
+    happen(transport)
+    await Promise.all([request, closed])
+    expect(transport.log.slice(-2)).toEqual(['publish cancel:1', 'close'])
+    expect(told).toEqual([])
+  })
+
+  test.each<[string, () => Promise<unknown>]>([
+    ['a timer of 0 ms', () => delay(0)],
+    ['a timer of 20 ms', () => delay(20)],
+    [
+      'a loop that was blocked for longer than a drain rests',
+      () => {
+        const until = performance.now() + 120
+        while (performance.now() < until);
+        return turn()
+      },
+    ],
+  ])('between a wait and its emit a request may wait for %s', async (_, between) => {
+    const { events, transport, told } = start()
+    const request = async (): Promise<void> => {
+      await events.on('report', 1)
+      await between()
+      await events.emit('first', 1)
+      await between()
+      await events.emit('last', 1)
+    }
+    const requests = request()
+    await settle()
+    const closed = events.close({ drain: 60_000 })
+    transport.deliver({ name: 'report', id: '1' }, [])
+    await Promise.all([requests, closed])
+    expect(transport.log.slice(-3)).toEqual(['publish first:1', 'publish last:1', 'close'])
+    expect(told).toEqual([])
+  })
+
+  test('the end of a stream, and its reader emits', async () => {
+    const { events, transport } = start()
+    const parts: unknown[] = []
+    const read = async (): Promise<void> => {
+      for await (const [part] of events.stream('part', 1, { until: (text) => text === 'end' })) parts.push(part)
+      await events.emit('done', 1)
+    }
+    const reading = read()
+    await settle()
+    const closed = events.close({ drain: 60_000 })
+    transport.deliver({ name: 'part', id: '1' }, ['end'])
+    await Promise.all([reading, closed])
+    expect(transport.log.slice(-2)).toEqual(['publish done:1', 'close'])
+  })
+
+  test('a listener that was started by the message which ended the last wait', async () => {
+    const { events, transport, told } = start()
+    await events.listen('report', async () => {
+      await turn()
+      await events.emit('first', 1)
+      await turn()
+      await events.emit('second', 1)
+    })
+    const wait = events.on('report', 1)
+    const closed = events.close({ drain: 60_000 })
+    transport.deliver({ name: 'report', id: '1' }, [])
+    await Promise.all([wait, closed])
+    expect(transport.log.slice(-3)).toEqual(['publish first:1', 'publish second:1', 'close'])
+    expect(told).toEqual([])
+  })
+
+  test('an emit that takes long, a peek and a forget, each with an emit behind it', async () => {
+    const { events, transport, told } = start({ keeper: true, manual: ['publish', 'recall', 'forget'] })
+    const work = async (): Promise<void> => {
+      await events.emit('first', 1)
+      await events.peek('report', 1)
+      await events.forget('report', 1)
+      await events.emit('last', 1)
+    }
+    const working = work()
+    const closed = events.close({ drain: 60_000 })
+    for (const script of ['publishes', 'recalls', 'forgets', 'publishes'] as const) {
+      for (let turns = 0; turns < 20; turns++) await settle()
+      transport[script].last.answer()
+    }
+    await Promise.all([working, closed])
+    expect(transport.log.slice(-2)).toEqual(['publish last:1', 'close'])
+    expect(told).toEqual([])
+  })
+
+  test('but it ends when its time is over, and soon when nothing is under way', async () => {
+    const { events } = start({ manual: ['publish'] })
+    await events.close({ drain: 60_000 })
+    const other = start()
+    void other.events.on('report', 1)
+    await other.events.close({ drain: 5 })
+    expect(other.events.stats().settled.closed).toBe(1)
   })
 })
 

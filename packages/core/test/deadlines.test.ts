@@ -137,6 +137,43 @@ test('a blocked event loop does not time out an event that lies in a socket buff
   expect(lines).toEqual(['arrived arrived arrived', 'ERR_TIMEOUT'])
 })
 
+test('nor does one that is blocked once more, by who reads what had arrived', async () => {
+  const { lines, stderr, code } = await runChild(`
+    const { spawn } = require('node:child_process')
+    const block = (ms) => {
+      const until = performance.now() + ms
+      while (performance.now() < until);
+    }
+    async function main() {
+      const transport = new ScriptedTransport()
+      const events = new ServerEvents(transport)
+      const echo = spawn(process.execPath, ['-e', 'process.stdin.on("data", (data) => process.stdout.write(data))'])
+      echo.stdin.write('ready\\n')
+      await once(echo.stdout, 'data')
+      const waitFor = (id) => events.on('report', id, 60).then(() => 'arrived', (error) => error.code)
+      let second
+      echo.stdout.on('data', (data) => {
+        for (const id of String(data).trim().split('\\n')) transport.deliver({ name: 'report', id }, ['arrived'])
+        if (second !== undefined) return
+        second = waitFor('second')
+        echo.stdin.write('second\\n')
+        block(300)
+      })
+      const first = waitFor('first')
+      await tick()
+      await new Promise((resolve) => echo.stdin.write('first\\n', resolve))
+      block(300)
+      say(await first)
+      say(await second)
+      echo.kill()
+      await events.close()
+    }
+    main()
+  `)
+  expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
+  expect(lines).toEqual(['arrived', 'arrived'])
+})
+
 describe("jest's fake timers", () => {
   /** Exactly at the timeout, not 1 ms before. */
   async function expectExact(events: ReturnType<typeof start>['events'], id: number, timeout: number): Promise<void> {
@@ -232,12 +269,12 @@ describe("jest's fake timers", () => {
     })
     const events = new loaded!.ServerEvents(new ScriptedTransport())
     try {
-      const wait = watch(events.on('report', 1, 1000))
-      jest.advanceTimersByTime(990)
+      const wait = watch(events.on('report', 1, 1_000_000))
+      // What the real clock shows meanwhile counts too.
+      jest.advanceTimersByTime(900_000)
       await settle()
       expect(wait.state).toBe('pending')
-      // By the real clock's fraction of a ms it may be 1 ms more.
-      jest.advanceTimersByTime(11)
+      jest.advanceTimersByTime(100_001)
       await settle()
       expect(wait.value).toEqual(timeoutError)
     } finally {
@@ -268,6 +305,22 @@ describe("jest's fake timers", () => {
     await waits[0]
     jest.useRealTimers()
     for (const error of await Promise.all(waits)) expect(error).toEqual(timeoutError)
+  })
+
+  test('nor do fakes move what is pending from before, or what comes after, however far they went', async () => {
+    const { events } = start()
+    const order: string[] = []
+    const from = realNow()
+    const before = ([id, timeout]: readonly [string, number]): Promise<unknown> =>
+      rejection(events.on('report', id, timeout)).then(() => order.push(id))
+    const pending = [['later', 400] as const, ['before', 300] as const].map(before)
+    jest.useFakeTimers()
+    await expectExact(events, 1, 3_600_000)
+    jest.useRealTimers()
+    await before(['after', 20])
+    await Promise.all(pending)
+    expect(order).toEqual(['after', 'before', 'later'])
+    expect(realNow() - from).toBeGreaterThanOrEqual(400)
   })
 
   test('a settled wait leaves no fake timer behind', async () => {

@@ -2,7 +2,7 @@ import { subscribe, unsubscribe } from 'node:diagnostics_channel'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Diagnostics } from 'server-events'
-import { channels } from '../src/engine/diagnostics'
+import { channels } from '../src/observe/diagnostics'
 import { rejection, settle, start } from './support/harness'
 import type { Started } from './support/harness'
 import { eventOf } from './support/scripted-transport'
@@ -18,11 +18,14 @@ afterEach(() => {
   for (const stop of listening.splice(0)) stop()
 })
 
-/** What is published from here on, in order. */
+/** What is published from here on, in order; which instance it was is asked for below. */
 function hear(...wanted: Name[]): [name: Name, message: any][] {
   const heard: [Name, any][] = []
   for (const name of wanted.length > 0 ? wanted : names) {
-    const listener = (message: unknown): void => void heard.push([name, message])
+    const listener = (message: unknown): void => {
+      const { instance, ...rest } = message as { instance: unknown }
+      heard.push([name, typeof instance === 'number' ? rest : { instance, ...rest }])
+    }
     subscribe(name, listener)
     listening.push(() => unsubscribe(name, listener))
   }
@@ -30,6 +33,7 @@ function hear(...wanted: Name[]): [name: Name, message: any][] {
 }
 
 const anyDuration = expect.any(Number)
+const anyWait = expect.any(Number)
 
 /** A store that keeps, and headers. */
 const traced = (): Started =>
@@ -49,12 +53,12 @@ test('a wait: started and settled, by its way, with its duration', async () => {
   transport.deliverFailure({ name: 'report', id: '3' }, { name: 'Error', message: 'no' })
   await failed
   expect(heard).toEqual([
-    ['server-events:wait:start', { name: 'report', id: '1', timeout: 5000 }],
-    ['server-events:wait:settle', { name: 'report', id: '1', way: 'event', duration: anyDuration }],
-    ['server-events:wait:start', { name: 'kept', id: '2', timeout: 10_000 }],
-    ['server-events:wait:settle', { name: 'kept', id: '2', way: 'recall', duration: anyDuration }],
-    ['server-events:wait:start', { name: 'report', id: '3', timeout: 10_000 }],
-    ['server-events:wait:settle', { name: 'report', id: '3', way: 'failure', duration: anyDuration }],
+    ['server-events:wait:start', { name: 'report', id: '1', wait: anyWait, timeout: 5000 }],
+    ['server-events:wait:settle', { name: 'report', id: '1', wait: anyWait, way: 'event', duration: anyDuration }],
+    ['server-events:wait:start', { name: 'kept', id: '2', wait: anyWait, timeout: 10_000 }],
+    ['server-events:wait:settle', { name: 'kept', id: '2', wait: anyWait, way: 'recall', duration: anyDuration }],
+    ['server-events:wait:start', { name: 'report', id: '3', wait: anyWait, timeout: 10_000 }],
+    ['server-events:wait:settle', { name: 'report', id: '3', wait: anyWait, way: 'failure', duration: anyDuration }],
   ])
   const [, [, { duration }]] = heard as any
   expect(duration).toBeGreaterThan(28)
@@ -96,12 +100,14 @@ test('a duration is no whole number of ms', async () => {
 test('a timeout: with the numbers of its TimeoutError, and as a way to settle', async () => {
   const heard = hear('server-events:wait:timeout', 'server-events:wait:settle')
   const { events } = start()
+  // What it takes to stand would count as disconnected.
+  await events.listen('report')
   await rejection(events.on('report', 1, 20))
   await rejection(events.stream('report', 1, { timeout: 20 }).next())
   const details = { timeout: 20, subscribed: true, disconnected: 0, recalled: 'never' }
   expect(heard).toEqual([
     ['server-events:wait:timeout', { name: 'report', id: '1', ...details }],
-    ['server-events:wait:settle', { name: 'report', id: '1', way: 'timeout', duration: anyDuration }],
+    ['server-events:wait:settle', { name: 'report', id: '1', wait: anyWait, way: 'timeout', duration: anyDuration }],
   ])
   expect(heard[1]![1].duration).toBeGreaterThanOrEqual(20)
 })
@@ -229,7 +235,9 @@ test('an error of a client library is not passed on in a message', async () => {
 async function exerciseAll(): Promise<Started> {
   const started = traced()
   const { events, transport } = started
-  await events.listen('report', () => {})
+  await events.listen('report', () => {
+    throw new Error('broken')
+  })
   const stream = events.stream('report', 1)
   await events.emit('report', 1, secret)
   await rejection(events.on('report', 2, 1))
@@ -260,4 +268,103 @@ test('the README tells every channel, and every field of its messages', async ()
     return [inTicks(name)[0], inTicks(told).sort()]
   })
   expect(documented).toEqual(names.map((name) => [name, fields.get(name)]))
+})
+
+test('two instances are told apart: by option name, or else by a number of their own', async () => {
+  const seen: [string, unknown][] = []
+  for (const name of names) {
+    const listener = (message: unknown): void => void seen.push([name, (message as { instance: unknown }).instance])
+    subscribe(name, listener)
+    listening.push(() => unsubscribe(name, listener))
+  }
+  const { events } = await exerciseAll()
+  expect(new Set(seen.map(([name]) => name))).toEqual(new Set(names))
+  expect(new Set(seen.map(([, instance]) => instance))).toEqual(new Set([events.instance]))
+  expect(start().events.instance).not.toBe(events.instance)
+
+  seen.length = 0
+  const named = start({}, { name: 'orders' })
+  await named.events.emit('report', 1)
+  expect([named.events.instance, new Set(seen.map(([, instance]) => instance))]).toEqual([
+    'orders',
+    new Set(['orders']),
+  ])
+})
+
+test.each([[''], [5], [{}]])('option name %j is refused', (name) => {
+  expect(() => start({}, { name } as object)).toThrow('option name must be a string that is not empty')
+})
+
+test('which of several waits on one event it is: the same number at its start and its end', async () => {
+  const heard = hear('server-events:wait:start', 'server-events:wait:settle')
+  const { events, transport } = start()
+  const [long, short] = [events.on('report', 1), events.on('report', 1, 20)]
+  await rejection(short)
+  transport.deliver(key, [])
+  await long
+  const [first, second, ...ends] = heard.map(([, message]) => message.wait as number)
+  expect([typeof first, first === second, ends]).toEqual(['number', false, [second, first]])
+})
+
+test('what a subscriber puts into the headers of an emit travels along, beside those of the option', async () => {
+  const sent: object[] = []
+  const add = (message: unknown): void => {
+    const { kind, headers } = message as Diagnostics['server-events:event:send']
+    Object.assign(headers, { kind, broken: 5 })
+    sent.push(headers)
+  }
+  subscribe('server-events:event:send', add)
+  listening.push(() => unsubscribe('server-events:event:send', add))
+  const heard = hear('server-events:event:receive', 'server-events:event:emit')
+  const { events } = traced()
+  await events.listen('report', () => {})
+  await events.emit('report', 1)
+  await events.fail('report', 2, new Error('no'))
+  const settled = heard
+    .filter(([name]) => name === 'server-events:event:emit')
+    .map(([, { headers }]) => headers as object)
+  expect(settled).toEqual([
+    { traceparent: 'report 1', kind: 'event' },
+    { traceparent: 'report 2', kind: 'failure' },
+  ])
+  // The same object, so that a subscriber knows it again.
+  expect(settled.map((headers, n) => headers === sent[n])).toEqual([true, true])
+  expect(heard.find(([name]) => name === 'server-events:event:receive')![1].headers).toEqual(settled[0])
+})
+
+test('a subscriber may put a function around each call of a listener', async () => {
+  const order: string[] = []
+  const around = (message: unknown): void => {
+    const told = message as Diagnostics['server-events:listener:call']
+    const { call } = told
+    told.call = () => {
+      order.push(`before ${told.name} ${told.id} ${told.headers?.['traceparent']}`)
+      const result = call()
+      order.push('after')
+      return result
+    }
+  }
+  subscribe('server-events:listener:call', around)
+  listening.push(() => unsubscribe('server-events:listener:call', around))
+  const { events } = traced()
+  await events.listen('report', (id, text) => void order.push(`${id} ${text}`))
+  await events.emit('report', 1, 'done')
+  await settle()
+  expect(order).toEqual(['before report 1 report 1', '1 done', 'after'])
+})
+
+test('a listener that fails, whether it throws or rejects', async () => {
+  const heard = hear('server-events:listener:error')
+  const { events, transport } = start()
+  await events.listen('report', (id) => {
+    if (id === '1') throw new RangeError('thrown')
+    return Promise.reject(new TypeError('rejected'))
+  })
+  transport.deliver(key, [])
+  transport.deliver({ name: 'report', id: '2' }, [])
+  await settle()
+  expect(heard.map(([, message]) => message)).toEqual([
+    { name: 'report', id: '1', error: new RangeError('thrown') },
+    { name: 'report', id: '2', error: new TypeError('rejected') },
+  ])
 })

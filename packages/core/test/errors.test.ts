@@ -35,8 +35,11 @@ const made = (from: Core): Record<string, Error> => ({
         'TooManyWaitsError',
         'UncertainError',
         'NotKeptError',
+        'AlreadySettledError',
         'OverflowError',
+        'SealError',
         'UnsupportedError',
+        'UnwantedError',
       ] as const
     ).map((name) => [name, new from[name]('what to do')]),
   ),

@@ -131,6 +131,28 @@ describe('a mismatch of keep', () => {
     ])
   })
 
+  test('this side waits for what is kept elsewhere only: reported once per name, with what to set', async () => {
+    const { events, transport, told } = start({ keeper: true })
+    for (let times = 0; times < 2; times++) {
+      const wait = events.on('report', 1)
+      await settle()
+      transport.deliver(key, [], { kept: true })
+      await wait
+    }
+    expect(told).toHaveLength(1)
+    expect(told[0]!.error).toMatchObject({
+      code: 'ERR_UNSUPPORTED',
+      message: expect.stringContaining('set `keep` for it here too'),
+    })
+  })
+
+  test('is none for who only listens', async () => {
+    const { events, transport, told } = start({ keeper: true })
+    await events.listen('report', () => {})
+    transport.deliver(key, [], { kept: true })
+    expect(told).toEqual([])
+  })
+
   test.each([
     ['the event is kept', { kept: true }, { keep: 5000 }],
     ['the wire cannot tell', {}, { keep: 5000 }],

@@ -1,3 +1,4 @@
+import { RemoteError } from 'server-events'
 import { rejection, settle, start, watch } from './support/harness'
 
 const forbidden = (): Error => Object.assign(new Error('no permission'), { code: 'ERR_FORBIDDEN' })
@@ -134,6 +135,44 @@ describe('listen', () => {
     expect(told[0]!.error).toBeInstanceOf(Error)
     expect(told[0]!.error.message).toContain('"report"')
     expect(told[0]!.error.message).not.toContain('secret')
+  })
+})
+
+describe('failures', () => {
+  const failure = { event: 'report', id: '1', remoteName: 'RenderError', message: 'no such template' }
+
+  test('go to the third argument, as a RemoteError, and to no listener of events', async () => {
+    const { events, transport } = start()
+    const [heard, failed]: [unknown[], unknown[]] = [[], []]
+    const listening = await events.listen(
+      'report',
+      (id, ...args) => heard.push([id, ...args]),
+      (id, error) => failed.push(id, error),
+    )
+    transport.deliverFailure({ name: 'report', id: '1' }, { name: 'RenderError', message: 'no such template' })
+    transport.deliver({ name: 'report', id: '2' }, ['url'])
+    expect(heard).toEqual([['2', 'url']])
+    expect(failed).toEqual(['1', expect.any(RemoteError)])
+    expect(failed[1]).toMatchObject(failure)
+    await listening.close()
+    transport.deliverFailure({ name: 'report', id: '1' }, { name: 'RenderError', message: 'no such template' })
+    expect(failed).toHaveLength(2)
+  })
+
+  test('are heard without a listener of events, and what that throws goes to onerror', async () => {
+    const { events, transport, told } = start()
+    const thrown = new TypeError('of the listener')
+    await events.listen('report', undefined, () => Promise.reject(thrown))
+    transport.deliver({ name: 'report', id: '1' }, [])
+    transport.deliverFailure({ name: 'report', id: '1' }, { name: 'RenderError', message: 'no such template' })
+    await settle()
+    expect(told.map(({ error }) => error)).toEqual([thrown])
+  })
+
+  test('are listened for by a function only', async () => {
+    const { events } = start()
+    const error = await rejection(events.listen('report', () => {}, 'no' as never))
+    expect(error).toMatchObject({ code: 'ERR_INVALID_ARGUMENT', message: expect.stringContaining('third argument') })
   })
 })
 

@@ -1,4 +1,6 @@
-import { rejection, settle, start } from './support/harness'
+import { eventually } from '@server-events/testing'
+import { rejection, settle, start, watch } from './support/harness'
+import type { Started, Watched } from './support/harness'
 import { eventOf, failureOf } from './support/scripted-transport'
 
 const key = { name: 'report', id: '1' }
@@ -53,6 +55,40 @@ describe('peek', () => {
     await settle()
     transport.recalls.last.resolve([Object.assign(new Error('away'), more)])
     expect(await rejection(peek)).toMatchObject({ ...more, code })
+  })
+})
+
+describe('peek, when the connection is lost with the answer', () => {
+  const away = (): Error => Object.assign(new Error('away'), { code: 'ERR_CONNECTION' })
+
+  async function lost(): Promise<Started & { peek: Watched }> {
+    const started = start({ keeper: true, manual: ['recall'] })
+    await started.events.init()
+    const peek = watch(started.events.peek('report', 1))
+    await settle()
+    started.transport.down('inputStore')
+    started.transport.recalls.last.resolve([away()])
+    await settle()
+    return { ...started, peek }
+  }
+
+  test('asks on the next one', async () => {
+    const { transport, peek } = await lost()
+    expect(peek.state).toBe('pending')
+    transport.up('inputStore')
+    await eventually(() => transport.recalls.count === 2)
+    transport.recalls.last.resolve([eventOf(['kept'])])
+    await settle()
+    expect(peek).toMatchObject({ state: 'resolved', value: ['kept'] })
+  })
+
+  test('gives up after 5 s without one, and at close', async () => {
+    const { peek } = await lost()
+    await eventually(() => peek.state === 'rejected', { timeout: 20_000 })
+    expect(peek.value).toMatchObject({ code: 'ERR_CONNECTION' })
+    const closed = await lost()
+    await closed.events.close()
+    await eventually(() => closed.peek.state === 'rejected')
   })
 })
 

@@ -63,6 +63,16 @@ describe('rule 3: order', () => {
     expect(await started.events.on('report', 1)).toEqual(['kept'])
   })
 
+  test('the store is asked behind what the caller begins in the same tick', async () => {
+    const { events, transport } = startKept()
+    await events.listen('report')
+    const done: string[] = []
+    void events.on('report', 1).catch(() => undefined)
+    process.nextTick(() => done.push(`begun, asked ${transport.recalls.count} times`))
+    await settle()
+    expect([...done, `asked ${transport.recalls.count} times`]).toEqual(['begun, asked 0 times', 'asked 1 times'])
+  })
+
   test('a kept failure rejects with RemoteError, counted as failure', async () => {
     const { events, transport } = startKept()
     transport.keep(key(1), failureOf({ name: 'RangeError', message: 'no disk' }))
@@ -95,7 +105,7 @@ describe('rule 3: recalls of one tick', () => {
     const { events, transport } = started
     await events.listen('report')
     const count = 3000
-    for (let id = 0; id < count; id++) void events.on('report', id, 100_000 - id * 10)
+    for (let id = 0; id < count; id++) void events.on('report', id, 10_000_000 - id * 1000)
     await settle()
     const atFirst = asked(started).flat()
     expect(atFirst.length).toBeLessThan(count)
@@ -518,3 +528,76 @@ function permutations<T>(items: readonly T[]): T[][] {
   if (items.length < 2) return [[...items]]
   return items.flatMap((item) => permutations(items.filter((other) => other !== item)).map((rest) => [item, ...rest]))
 }
+
+describe('`recalled` of a timeout is about the last question', () => {
+  test('a miss, and then the store was away', async () => {
+    const { transport, wait } = await startMissed(1000)
+    transport.recalls.manual = true
+    await pass(900)
+    while (wait.state === 'pending') {
+      transport.recalls.last.resolve([unavailable()])
+      await pass(10)
+    }
+    expect(wait.value).toMatchObject({ recalled: 'unanswered' })
+    expect(wait.value.message).toContain('the store did not answer')
+  })
+
+  test('a miss, and then no answer', async () => {
+    const { transport, wait } = await startMissed(1000)
+    transport.recalls.manual = true
+    await pass(1000)
+    expect(wait.value).toMatchObject({ recalled: 'unanswered' })
+  })
+
+  test('a miss, and then a question that was not sent, since too many are in flight', async () => {
+    jest.useFakeTimers()
+    const { events, transport } = startKept()
+    const wait = watch(events.on('report', 1, 1000))
+    await settle()
+    transport.recalls.manual = true
+    // Four calls are under way at most.
+    for (let other = 2; other <= 5; other++) {
+      void events.on('report', other, 100_000)
+      await settle()
+    }
+    expect(transport.recalls.count).toBe(5)
+    await pass(1000)
+    expect(transport.recalls.count).toBe(5)
+    expect(wait.value).toMatchObject({ recalled: 'unanswered' })
+  })
+
+  test('the miss of an earlier question, which comes after the last was asked, does not count', async () => {
+    jest.useFakeTimers()
+    const { events, transport } = startKept({ manual: ['recall'] })
+    const wait = watch(events.on('report', 1, 1000))
+    await settle()
+    await pass(900)
+    expect(transport.recalls.count).toBe(2)
+    transport.recalls.calls[0]!.resolve([undefined])
+    await settle()
+    await pass(100)
+    expect(wait.value).toMatchObject({ recalled: 'unanswered' })
+  })
+
+  test('no answer, and then a miss', async () => {
+    jest.useFakeTimers()
+    const { events, transport } = startKept({ manual: ['recall'] })
+    const wait = watch(events.on('report', 1, 1000))
+    await settle()
+    await pass(900)
+    transport.recalls.calls[1]!.resolve([undefined])
+    await settle()
+    await pass(100)
+    expect(wait.value).toMatchObject({ recalled: 'answered' })
+  })
+
+  test('of a stream as of a wait', async () => {
+    jest.useFakeTimers()
+    const { events, transport } = startKept()
+    const next = watch(events.stream('report', 1, { timeout: 1000 }).next())
+    await settle()
+    transport.recalls.manual = true
+    await pass(1000)
+    expect(next.value).toMatchObject({ code: 'ERR_TIMEOUT', recalled: 'unanswered' })
+  })
+})

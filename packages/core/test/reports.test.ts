@@ -32,14 +32,30 @@ describe('onready', () => {
     expect(ready).toEqual(['inputStore', 'outputStore', 'outputStore'])
   })
 
-  test('is called at once for each store that already is up, and only for those', async () => {
+  test('is called once it has returned for each store that already is up, and only for those', async () => {
     const { events, transport } = start()
     const ready: string[] = []
     await events.emit('report', 1)
     events.onready((store) => ready.push(store))
+    await settle()
     expect(ready).toEqual(['inputStore'])
     transport.down('inputStore')
     events.onready((store) => ready.push(`late ${store}`))
+    await settle()
+    expect(ready).toEqual(['inputStore'])
+  })
+
+  test('a listener may end itself in its first call', async () => {
+    const { events, transport } = start()
+    await events.emit('report', 1)
+    await events.listen('report')
+    const ready: string[] = []
+    const off = events.onready((store) => {
+      ready.push(store)
+      off()
+    })
+    await settle()
+    transport.up('inputStore')
     expect(ready).toEqual(['inputStore'])
   })
 
@@ -174,6 +190,7 @@ describe('stats', () => {
     expect(before).toEqual({
       pending: 0,
       names: 0,
+      busiest: [],
       queued: 0,
       settled: zero,
       inputStore: { connected: false, interruptions: 0 },
@@ -187,6 +204,22 @@ describe('stats', () => {
     await wait
     expect(events.stats()).toMatchObject({ pending: 1, names: 1, queued: 1, settled: { ...zero, event: 1 } })
     expect(before.settled).toEqual(zero)
+  })
+
+  test('names the ten with the most waits and streams, and no name without any', async () => {
+    const { events } = start()
+    for (let name = 1; name <= 12; name++) {
+      for (let id = 0; id < name; id++) void events.on(`name ${name}`, id)
+    }
+    for (let id = 0; id < 20; id++) void events.stream('progress', id).ready
+    await events.listen('progress', () => {})
+    await events.listen('heard only', () => {})
+    const { busiest, names } = events.stats()
+    expect(names).toBe(14)
+    expect(busiest).toHaveLength(10)
+    expect(busiest[0]).toEqual({ name: 'progress', waits: 0, streams: 20, listeners: 1 })
+    expect(busiest[1]).toEqual({ name: 'name 12', waits: 12, streams: 0, listeners: 0 })
+    expect(busiest[9]).toMatchObject({ name: 'name 4' })
   })
 })
 

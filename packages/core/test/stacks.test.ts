@@ -156,6 +156,42 @@ test('two callers of one init each have their own line in the stack', async () =
   for (const { error, line } of await Promise.all(both)) expect(error.stack).toContain(`stacks.test.ts:${line}`)
 })
 
+test('a wait that nobody awaits when it rejects says so in place of the line, also if nobody can read stacks', async () => {
+  const { stackTraceLimit } = Error
+  for (const limit of [stackTraceLimit, 1, 0]) {
+    const { events } = start()
+    Error.stackTraceLimit = limit
+    const wait = events.on('report', 1, 5)
+    while (events.stats().pending > 0) await new Promise((resolve) => setTimeout(resolve, 5))
+    await settle()
+    const error = await caught(wait)
+    expect(Error.stackTraceLimit).toBe(limit)
+    Error.stackTraceLimit = stackTraceLimit
+    expect(error).toMatchObject({ code: 'ERR_TIMEOUT' })
+    if (limit === 0) expect(error.stack).toBe(`TimeoutError: ${error.message}`)
+    else
+      expect(error.stack).toMatch(
+        /^TimeoutError: no event .*\n    at a promise that nobody awaited when it was rejected/,
+      )
+  }
+})
+
+test('to see whether there is such a line, no stack is made into text, which with source maps takes long', async () => {
+  const { prepareStackTrace } = Error
+  let made = 0
+  Error.prepareStackTrace = (error) => {
+    made++
+    return String(error)
+  }
+  const { events } = start()
+  try {
+    await Promise.allSettled([events.on('report', 1, 5)])
+    expect(made).toBe(0)
+  } finally {
+    Error.prepareStackTrace = prepareStackTrace
+  }
+})
+
 test("an abort's reason is passed on untouched, its stack too", async () => {
   const { events } = start()
   const controller = new AbortController()

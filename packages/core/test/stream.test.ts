@@ -194,13 +194,18 @@ describe('a stream ends', () => {
     const others = Array.from({ length: 20 }, (_, id) => events.on('report', `other ${id}`, 60_000))
     const stream = events.stream('report', 1)
     await stream.ready
-    const started = performance.now()
-    const timer = setInterval(() => transport.deliver(key(1), []), 40)
+    // A machine that stalls may end it sooner, but never within 120 ms of an event.
+    let last = 0
+    const timer = setInterval(() => {
+      last = performance.now()
+      transport.deliver(key(1), [])
+    }, 40)
     setTimeout(() => clearInterval(timer), 300)
     const { items, error } = await readAll(stream)
+    clearInterval(timer)
     expect(error).toMatchObject({ code: 'ERR_TIMEOUT', timeout: 120 })
-    expect(items.length).toBeGreaterThan(3)
-    expect(performance.now() - started).toBeGreaterThanOrEqual(300)
+    expect(items.length).toBeGreaterThan(0)
+    expect(performance.now() - last).toBeGreaterThanOrEqual(119)
     expect(events.stats().pending).toBe(others.length)
   })
 
@@ -351,14 +356,14 @@ describe('close', () => {
     const { events, transport } = start()
     const stream = events.stream('report', 1, { until: (last) => last === true })
     await stream.ready
-    const closed = watch(events.close({ drain: 60_000 }))
+    const closing = events.close({ drain: 60_000 })
+    const closed = watch(closing)
     transport.deliver(key(1), [false])
     await settle()
     expect(closed.state).toBe('pending')
     transport.deliver(key(1), [true])
     expect(await readAll(stream)).toEqual({ items: [[false], [true]], error: undefined })
-    await settle()
-    expect(closed.state).toBe('resolved')
+    await closing
   })
 })
 

@@ -1,7 +1,8 @@
+import * as diagnosticsChannel from 'node:diagnostics_channel'
 import { getEventListeners } from 'node:events'
 import { ServerEvents } from 'server-events'
 import { runChild } from './support/child'
-import { rejection, settle, start, watch } from './support/harness'
+import { rejection, settle, start, watch, type Started } from './support/harness'
 
 describe('a wait', () => {
   test('resolves with the args of the event as an array', async () => {
@@ -234,7 +235,7 @@ describe('rule 8: never connected', () => {
       disconnected: 30,
       recalled: 'never',
     })
-    expect(error.message).toMatch(/"report".*"1".*30 ms.*never subscribed.*disconnected for 30 ms/)
+    expect(error.message).toMatch(/"report".*"1".*30 ms.*never subscribed.*no connection for 30 ms/)
   })
 
   test.each(['name', 'id'] as const)(
@@ -294,4 +295,116 @@ test('`await using` closes an instance', async () => {
   expect(await wait).toMatchObject({ code: 'ERR_CLOSED' })
   expect(transport.log.at(-1)).toBe('close')
   expect(events).toBeInstanceOf(ServerEvents)
+})
+
+describe('a signal', () => {
+  const kinds: [string, (events: Started['events'], options: { signal: AbortSignal; timeout: number }) => unknown][] = [
+    ['on', (events, options) => events.on('report', 1, options)],
+    ['request', (events, options) => events.request('report', () => {}, options)],
+    ['stream', (events, options) => events.stream('report', 1, options).next()],
+  ]
+
+  test.each(kinds)('whose parts throw is refused each time it is given to %s', async (_, call) => {
+    const thrower = (): never => {
+      throw new Error('odd')
+    }
+    const nothing = (): void => {}
+    const listens = { aborted: false, addEventListener: nothing, removeEventListener: nothing }
+    const { events } = start()
+    for (const odd of [
+      { ...listens, addEventListener: thrower },
+      Object.defineProperty({ ...listens }, 'aborted', { get: thrower }),
+    ]) {
+      for (let times = 0; times < 2; times++) {
+        const error = await rejection(call(events, { signal: odd as never, timeout: 1000 }) as Promise<unknown>)
+        expect(error).toMatchObject({ code: 'ERR_INVALID_ARGUMENT' })
+      }
+    }
+    expect(events.stats().pending).toBe(0)
+  })
+
+  test.each(kinds)('whose reason throws ends a %s with that', async (_, call) => {
+    const { events } = start()
+    let abort!: () => void
+    const signal = {
+      aborted: false,
+      get reason(): never {
+        throw new Error('odd')
+      },
+      addEventListener: (__: string, listener: () => void) => (abort = listener),
+      removeEventListener: () => {},
+    }
+    const options = { signal: signal as unknown as AbortSignal, timeout: 1000 }
+    const ended = rejection(call(events, options) as Promise<unknown>)
+    abort()
+    expect((await ended).message).toBe('odd')
+    signal.aborted = true
+    expect((await rejection(call(events, options) as Promise<unknown>)).message).toBe('odd')
+  })
+
+  test('without removeEventListener is refused at the call, and at the first next of a stream', async () => {
+    const { events } = start()
+    const signal = { aborted: false, addEventListener: () => {} } as unknown as AbortSignal
+    expect(await rejection(events.on('report', 1, { signal }))).toMatchObject({ code: 'ERR_INVALID_ARGUMENT' })
+    expect(await rejection(events.stream('report', 1, { signal }).next())).toMatchObject({
+      code: 'ERR_INVALID_ARGUMENT',
+    })
+  })
+
+  test.each(['addEventListener', 'removeEventListener'])('whose %s throws stalls nobody else', async (method) => {
+    const { events } = start()
+    const signal = {
+      aborted: false,
+      addEventListener: () => {},
+      removeEventListener: () => {},
+      [method]: () => {
+        throw new RangeError('mine')
+      },
+    } as unknown as AbortSignal
+    const bad = rejection(events.on('report', 1, { signal, timeout: 20 }))
+    const good = rejection(events.on('report', 2, 30))
+    expect(await good).toMatchObject({ code: 'ERR_TIMEOUT' })
+    const code = method === 'addEventListener' ? 'ERR_INVALID_ARGUMENT' : 'ERR_TIMEOUT'
+    expect(await bad).toMatchObject({ code })
+    expect(events.stats().pending).toBe(0)
+  })
+
+  test.each(['wait', 'stream'] as const)('that is aborted by who hears of the start of a %s ends it', async (kind) => {
+    const { events } = start()
+    const controller = new AbortController()
+    const name = `server-events:${kind}:start`
+    const abort = (): void => {
+      controller.abort(new Error('stop'))
+    }
+    diagnosticsChannel.subscribe(name, abort)
+    try {
+      const options = { signal: controller.signal, timeout: 60_000 }
+      const promise = kind === 'wait' ? events.on('report', 1, options) : events.stream('report', 1, options).next()
+      expect(await rejection(promise)).toMatchObject({ message: 'stop' })
+      expect(events.stats().pending).toBe(0)
+    } finally {
+      diagnosticsChannel.unsubscribe(name, abort)
+    }
+  })
+})
+
+describe('a refusal says what to write instead', () => {
+  test('durations are ms', async () => {
+    const { events } = start()
+    expect((await rejection(events.on('report', 1, '5s' as never))).message).toMatch(/ms, such as 5000/)
+    expect((await rejection(events.stream('report', 1, 5000 as never).next())).message).toMatch(/ms, such as 5000/)
+    expect((await rejection(events.close(5000 as never))).message).toMatch(/ms, such as 5000/)
+  })
+
+  test.each([
+    ['redis', 'RedisTransport', 'redis'],
+    ['rediss', 'RedisTransport', 'redis'],
+    ['nats', 'NatsTransport', 'nats'],
+    ['postgres', 'PostgresTransport', 'postgres'],
+    ['postgresql', 'PostgresTransport', 'postgres'],
+  ])('a URL %s: is no transport: %s makes one of it', (scheme, transport, name) => {
+    const make = (): unknown => new ServerEvents(`${scheme}://user:secret@db` as never)
+    expect(make).toThrow(`new ${transport}(url) of @server-events/${name}`)
+    expect(make).not.toThrow('secret')
+  })
 })

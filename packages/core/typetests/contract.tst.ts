@@ -1,7 +1,7 @@
-import type { Contract, Received, Sent, StandardSchemaV1 } from 'server-events'
+import type { EventMap, Received, Sent, StandardSchemaV1 } from 'server-events'
 import { describe, expect, test } from 'tstyche'
 
-type Valid<C extends Contract<C>> = C
+type Valid<C extends EventMap<C>> = C
 
 interface Declared {
   report: [url: string, pages: number]
@@ -23,9 +23,9 @@ describe('a contract', () => {
   })
 
   test('has nothing else', () => {
-    expect<{ report: string }>().type.not.toBeAssignableTo<Contract<{ report: string }>>()
-    expect<{ report: { url: string } }>().type.not.toBeAssignableTo<Contract<{ report: { url: string } }>>()
-    expect<{ report: (url: string) => void }>().type.not.toBeAssignableTo<Contract<{ report: (url: string) => void }>>()
+    expect<{ report: string }>().type.not.toBeAssignableTo<EventMap<{ report: string }>>()
+    expect<{ report: { url: string } }>().type.not.toBeAssignableTo<EventMap<{ report: { url: string } }>>()
+    expect<{ report: (url: string) => void }>().type.not.toBeAssignableTo<EventMap<{ report: (url: string) => void }>>()
   })
 })
 

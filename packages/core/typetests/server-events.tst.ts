@@ -1,4 +1,4 @@
-import type { EventId, EventStream, StandardSchemaV1, Transport } from 'server-events'
+import type { ReportedError, EventId, EventStream, StandardSchemaV1, Transport } from 'server-events'
 import { ServerEvents } from 'server-events'
 import { describe, expect, test } from 'tstyche'
 
@@ -185,6 +185,13 @@ describe('options', () => {
       headers: (name: string, id: string) => ({ name, id }),
     })
     expect(ServerEvents<{ ping: [] }>).type.toBeConstructableWith(transport, { keep: 60_000 })
+    expect(ServerEvents<{ ping: [] }>).type.toBeConstructableWith(transport, { keep: { ping: { ms: 1, once: true } } })
+    expect(ServerEvents<{ ping: [] }>).type.toBeConstructableWith(transport, { keep: { ping: { ms: 1 } } })
+    expect(ServerEvents<{ ping: [] }>).type.not.toBeConstructableWith(transport, { keep: { ping: { once: true } } })
+    expect(ServerEvents<{ ping: [] }>).type.not.toBeConstructableWith(transport, { keep: { ms: 1, once: true } })
+    expect(ServerEvents<{ ping: [] }>).type.not.toBeConstructableWith(transport, {
+      keep: { ping: { ms: 1, once: false } },
+    })
     expect(ServerEvents<{ ping: [] }>).type.not.toBeConstructableWith(transport, { listen: ['pong'] })
     expect(ServerEvents<{ ping: [] }>).type.not.toBeConstructableWith(transport, { keep: { pong: 60_000 } })
     expect(ServerEvents<{ ping: [] }>).type.not.toBeConstructableWith(transport, { timeOut: 1000 })
@@ -213,7 +220,7 @@ describe('what comes back', () => {
   test('of the listeners is a function that removes them', () => {
     const remove = events.onerror((store, error) => {
       expect(store).type.toBe<'inputStore' | 'outputStore'>()
-      expect(error).type.toBe<Error>()
+      expect(error).type.toBe<ReportedError>()
     })
     expect(remove).type.toBeCallableWith()
     void events.onready((store) => {

@@ -1,6 +1,7 @@
 import { ClosedError, ConnectionError } from 'server-events'
-import type { Receiver, Store } from 'server-events'
+import type { Receiver, Side } from 'server-events'
 import type { MemoryHub } from './hub'
+import type { HubConnection } from './members'
 import { after } from './timers'
 
 /** How long a call waits while the hub is disconnected, in ms; then it rejects, and never takes effect. */
@@ -19,8 +20,8 @@ interface Call {
  * One side of a transport, as it would be connected to a server. Calls take effect in their order:
  * each when it has arrived at the hub and the connection stands.
  */
-export class Connection {
-  readonly store: Store
+export class Connection implements HubConnection {
+  readonly side: Side
   readonly #hub: MemoryHub
   readonly #receiver: () => Receiver | undefined
   readonly #calls = new Set<Call>()
@@ -30,8 +31,8 @@ export class Connection {
   #toldUp = false
   #closed = false
 
-  constructor(store: Store, hub: MemoryHub, receiver: () => Receiver | undefined) {
-    this.store = store
+  constructor(side: Side, hub: MemoryHub, receiver: () => Receiver | undefined) {
+    this.side = side
     this.#hub = hub
     this.#receiver = receiver
   }
@@ -114,7 +115,7 @@ export class Connection {
   }
 
   #complain(): void {
-    if (this.#broken && !this.#closed) this.#receiver()?.error(this.store, this.#broken)
+    if (this.#broken && !this.#closed) this.#receiver()?.error(this.side, this.#broken)
   }
 
   #refuse(call: Call, error: Error): void {
@@ -130,7 +131,7 @@ export class Connection {
 
   #tell(up: boolean, cause?: Error): void {
     this.#toldUp = up
-    this.#receiver()?.state(this.store, up, cause)
+    this.#receiver()?.state(this.side, up, cause)
   }
 }
 

@@ -1,9 +1,8 @@
 import { ConnectionError, InvalidArgumentError } from 'server-events'
-import type { EventKey, Message } from 'server-events'
-import type { Connection } from './connection'
+import type { EventKey, Message, Once } from 'server-events'
 import { KeptMessages } from './kept-messages'
+import type { HubConnection, HubSubscriber } from './members'
 import { copyOf } from './messages'
-import type { Subscriber } from './subscriber'
 import { longestTimer } from './timers'
 
 /**
@@ -11,8 +10,8 @@ import { longestTimer } from './timers'
  * Make one where a test wants to be alone, or wants faults.
  */
 export class MemoryHub {
-  readonly #connections = new Set<Connection>()
-  readonly #subscribers = new Set<Subscriber>()
+  readonly #connections = new Set<HubConnection>()
+  readonly #subscribers = new Set<HubSubscriber>()
   readonly #kept = new KeptMessages()
   #latency = 0
   #outage: Error | undefined
@@ -32,7 +31,9 @@ export class MemoryHub {
   /** In ms, for everything from now on. */
   set latency(ms: number) {
     if (!Number.isInteger(ms) || ms < 0 || ms > longestTimer) {
-      throw new InvalidArgumentError(`latency must be an integer of ms from 0 to ${longestTimer}, not ${String(ms)}`)
+      throw new InvalidArgumentError(
+        `latency must be an integer of ms from 0 to ${longestTimer}, not ${typeof ms === 'number' ? ms : `a ${typeof ms}`}`,
+      )
     }
     this.#latency = ms
   }
@@ -56,30 +57,30 @@ export class MemoryHub {
   reconnect(): void {
     if (!this.#outage) return
     this.#outage = undefined
-    for (const store of ['inputStore', 'outputStore'] as const) {
-      for (const connection of this.#connections) if (connection.store === store) connection.restore()
+    for (const side of ['inputStore', 'outputStore'] as const) {
+      for (const connection of this.#connections) if (connection.side === side) connection.restore()
     }
   }
 
   /** @internal */
-  open(connection: Connection): void {
+  open(connection: HubConnection): void {
     if (this.#connections.has(connection)) return
     this.#connections.add(connection)
     if (this.#outage) connection.break(this.#outage)
   }
 
   /** @internal */
-  drop(connection: Connection): void {
+  drop(connection: HubConnection): void {
     this.#connections.delete(connection)
   }
 
   /** @internal */
-  join(subscriber: Subscriber): void {
+  join(subscriber: HubSubscriber): void {
     this.#subscribers.add(subscriber)
   }
 
   /** @internal */
-  leave(subscriber: Subscriber): void {
+  leave(subscriber: HubSubscriber): void {
     this.#subscribers.delete(subscriber)
   }
 
@@ -88,9 +89,15 @@ export class MemoryHub {
     for (const subscriber of this.#subscribers) subscriber.hear(key, message)
   }
 
-  /** @internal */
-  keep(key: EventKey, message: Message, keepMs: number): void {
+  /**
+   * What holds instead of it, if anything does.
+   * @internal
+   */
+  keep(key: EventKey, message: Message, keepMs: number, once?: Once): Message | undefined {
+    const held = once && this.#kept.get(key)
+    if (held && once(held) !== 'none') return held
     this.#kept.set(key, message, keepMs)
+    return undefined
   }
 
   /** @internal */

@@ -39,7 +39,7 @@ describe('attaching and options', () => {
       expect(() => new MemoryTransport(wrong as any)).toThrow(InvalidArgumentError)
     }
     expect(() => new MemoryTransport({ prefix: 'a' } as any)).toThrow(
-      'MemoryTransport has no option "prefix", only hub',
+      'MemoryTransport has no option "prefix", only hub and routing',
     )
   })
 })
@@ -180,4 +180,23 @@ describe('close', () => {
     await published
     expect(receiver.bodies).toEqual([])
   })
+})
+
+test('nothing is heard before its own subscription stands, though another name is subscribed', async () => {
+  const receiver = new ScriptedReceiver()
+  const [subscriber, publisher] = [new MemoryTransport({ hub }), new MemoryTransport({ hub })]
+  subscriber.attach(receiver)
+  publisher.attach(new ScriptedReceiver())
+  await subscriber.subscribe({ name: 'first' })
+  hub.latency = 30
+  const subscribed = subscriber.subscribe({ name: 'second' })
+  const removed = subscriber.subscribe({ name: 'removed' })
+  await subscriber.unsubscribe({ name: 'removed' })
+  hub.latency = 0
+  for (const name of ['second', 'first']) await publisher.publish({ name, id: '1' }, { kind: 'event', body: '[]' })
+  expect(receiver.keys.map((heard) => heard.name)).toEqual(['first'])
+  await Promise.all([subscribed, removed])
+  for (const name of ['removed', 'second']) await publisher.publish({ name, id: '2' }, { kind: 'event', body: '[]' })
+  expect(receiver.keys.map((heard) => heard.name)).toEqual(['first', 'second'])
+  await Promise.all([subscriber.close(), publisher.close()])
 })

@@ -1,4 +1,4 @@
-import type { EventKey, Message, Receiver, Store, Topic } from 'server-events'
+import type { EventKey, Message, Receiver, Side, Topic } from 'server-events'
 
 /** Writes down everything it is told, in order. */
 export class ScriptedReceiver implements Receiver {
@@ -8,7 +8,7 @@ export class ScriptedReceiver implements Receiver {
   readonly causes: unknown[] = []
   wanted = (_key: EventKey): boolean => true
   onDeliver = (_key: EventKey, _message: Message): void => {}
-  onState = (_store: Store, _up: boolean): void => {}
+  onState = (_store: Side, _up: boolean): void => {}
 
   /** The bodies that arrived, as text. */
   get bodies(): string[] {
@@ -26,7 +26,7 @@ export class ScriptedReceiver implements Receiver {
     this.onDeliver(key, message)
   }
 
-  state(store: Store, up: boolean, cause?: Error): void {
+  state(store: Side, up: boolean, cause?: Error): void {
     this.log.push(`${store} ${up ? 'up' : 'down'}`)
     if (!up) this.causes.push(cause)
     this.onState(store, up)
@@ -36,7 +36,7 @@ export class ScriptedReceiver implements Receiver {
     this.log.push(`lost ${name}`)
   }
 
-  error(store: Store, error: Error): void {
+  error(store: Side, error: Error): void {
     this.log.push(`${store} ${error.message}`)
   }
 }

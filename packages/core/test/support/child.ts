@@ -30,7 +30,7 @@ export interface Ran {
  */
 export async function runChild(
   source: string,
-  { execArgv = [], patience = 20_000 }: { execArgv?: readonly string[]; patience?: number } = {},
+  { execArgv = [], patience = 150_000 }: { execArgv?: readonly string[]; patience?: number } = {},
 ): Promise<Ran> {
   const directory = await mkdtemp(join(tmpdir(), 'server-events-'))
   let child: NodeProcess | undefined

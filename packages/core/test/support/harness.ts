@@ -1,5 +1,5 @@
 import { ServerEvents } from 'server-events'
-import type { ServerEventsOptions, Store } from 'server-events'
+import type { ServerEventsOptions, Side } from 'server-events'
 import { ScriptedTransport } from './scripted-transport'
 import type { ScriptedOptions } from './scripted-transport'
 
@@ -10,7 +10,7 @@ const now = performance.now.bind(performance)
 export type Options = ServerEventsOptions<Record<string, any[]>>
 
 interface Told {
-  readonly store: Store
+  readonly store: Side
   readonly error: any
 }
 

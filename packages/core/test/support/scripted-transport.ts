@@ -1,5 +1,5 @@
 // Also run, compiled alone, by child processes on the built package: it imports types only.
-import type { EventKey, Keeper, Message, Receiver, Store, Topic, Transport } from 'server-events'
+import type { EventKey, Keeper, Message, Receiver, Side, Topic, Transport } from 'server-events'
 
 export interface Publish {
   readonly key: EventKey
@@ -71,6 +71,8 @@ export type Scripted = 'connect' | 'subscribe' | 'unsubscribe' | 'publish' | 're
 
 export interface ScriptedOptions {
   readonly routing?: 'name' | 'id'
+  readonly homes?: boolean
+  readonly questions?: boolean
   readonly keeper?: boolean
   /** The methods that the test answers; the others answer at once. */
   readonly manual?: readonly Scripted[]
@@ -79,6 +81,8 @@ export interface ScriptedOptions {
 /** A transport whose every answer the test scripts. By default it answers at once and loops messages back. */
 export class ScriptedTransport implements Transport {
   readonly routing: 'name' | 'id'
+  readonly homes: boolean
+  readonly questions?: true
   readonly keeper?: Keeper
   receiver!: Receiver
   /** Every call, as `method name[:id]`, in order. */
@@ -122,10 +126,18 @@ export class ScriptedTransport implements Transport {
     () => {},
   )
   private readonly heard = new Set<string>()
-  private readonly states: Record<Store, boolean | undefined> = { inputStore: undefined, outputStore: undefined }
+  private readonly states: Record<Side, boolean | undefined> = { inputStore: undefined, outputStore: undefined }
 
-  constructor({ routing = 'name', keeper = false, manual = [] }: ScriptedOptions = {}) {
+  constructor({
+    routing = 'name',
+    homes = false,
+    questions = false,
+    keeper = false,
+    manual = [],
+  }: ScriptedOptions = {}) {
     this.routing = routing
+    this.homes = homes
+    if (questions) this.questions = true
     if (keeper) {
       this.keeper = {
         publish: (key, message, keepMs) => this.publishes.call({ key, message, keepMs }),
@@ -164,12 +176,12 @@ export class ScriptedTransport implements Transport {
 
   // What the test calls
 
-  up(store: Store): void {
+  up(store: Side): void {
     this.states[store] = true
     this.receiver.state(store, true)
   }
 
-  down(store: Store, cause?: Error): void {
+  down(store: Side, cause?: Error): void {
     this.states[store] = false
     this.receiver.state(store, false, cause)
   }
@@ -179,7 +191,7 @@ export class ScriptedTransport implements Transport {
     this.receiver.lost(topic, error)
   }
 
-  error(store: Store, error: Error): void {
+  error(store: Side, error: Error): void {
     this.receiver.error(store, error)
   }
 
@@ -213,22 +225,25 @@ export class ScriptedTransport implements Transport {
     }
   }
 
-  private firstUp(store: Store): void {
+  private firstUp(store: Side): void {
     if (this.states[store] === undefined) this.up(store)
   }
 
   private loop({ key, message, keepMs }: Publish): void {
     this.firstUp('inputStore')
     if (keepMs > 0) this.kept.set(address(key), message)
-    const { name } = key
-    if (!this.heard.has(address({ name })) && !this.heard.has(address(key))) return
+    const { name, id } = key
+    const home = this.homes || message.kind === 'answer' ? id.slice(id.lastIndexOf('~') + 1) : undefined
+    const topics: Topic[] = [{ name }, key, ...(home === undefined ? [] : [{ name, home }])]
+    if (!topics.some((topic) => this.heard.has(address(topic)))) return
     void Promise.resolve().then(() => {
       this.receiver.deliver(key, message)
     })
   }
 }
 
-function address({ name, id }: Topic): string {
+function address({ name, id, home }: Topic): string {
+  if (home !== undefined) return `${name}~${home}`
   return id === undefined ? name : `${name}:${id}`
 }
 
