@@ -1,6 +1,7 @@
 import { isNativeError } from 'node:util/types'
-import { AuthError, ConnectionError, ForbiddenError, UncertainError, UnsupportedError } from 'server-events'
-import type { EventKey, ServerEventsError } from 'server-events'
+import { AuthError, ConnectionError, ForbiddenError, UnsupportedError } from 'server-events'
+import type { ServerEventsError } from 'server-events'
+import { TransientRefusal } from 'server-events/transport-kit'
 
 /*
  * What the client throws ends here: its messages repeat what servers and peers say. Nothing of it
@@ -11,11 +12,6 @@ import type { EventKey, ServerEventsError } from 'server-events'
 /** A name or id in a message: readable, on one line, and never long. */
 export function quoted(text: string): string {
   return JSON.stringify(text.length > 80 ? `${text.slice(0, 77)}...` : text)
-}
-
-/** Which event a message is about. */
-export function eventOf({ name, id }: EventKey): string {
-  return `event ${quoted(name)} with id ${quoted(id)}`
 }
 
 /** The error and its causes. Not by `instanceof`: Node's own may be of another realm. */
@@ -42,7 +38,8 @@ export function reason(error: unknown): string {
   }
   if (find(error, 'TimeoutError')) return 'no answer in time'
   if (!isNativeError(error)) return 'unknown error'
-  if (error.message.includes('undefined error')) return 'closed by the server'
+  // The client has no word for that: it says "connection refused", or that the error is undefined.
+  if (error.name === 'ConnectionError') return 'closed by the server'
   return /^\w+$/.test(error.name) ? error.name : 'unknown error'
 }
 
@@ -76,10 +73,6 @@ export function failedAt(place: string, what: string): ConnectionError {
   return new ConnectionError(`no connection to nats at ${place}: ${what}`)
 }
 
-export function uncertain(key: EventKey, when: string): UncertainError {
-  return new UncertainError(`${eventOf(key)} was not acknowledged ${when}: it may have been delivered, or may be yet`)
-}
-
 /** A number of JetStream's own for what went wrong; `undefined` if it is not its answer. */
 export function jetStreamCode(error: unknown): number | undefined {
   const { code } = (find(error, 'JetStreamApiError') ?? find(error, 'StreamNotFoundError') ?? {}) as { code?: unknown }
@@ -89,10 +82,16 @@ export function jetStreamCode(error: unknown): number | undefined {
 const NOT_ENABLED = 10076
 const NOT_ENABLED_FOR_ACCOUNT = 10039
 
+/** Nobody answers for JetStream, or for one of its streams. */
+export function isUnanswered(error: unknown): boolean {
+  const isNobody = find(error, 'JetStreamNotEnabled') ?? find(error, 'NoResponders')
+  return isNobody !== undefined && jetStreamCode(error) === undefined
+}
+
 /** JetStream is not there: nobody answers for it, or it says that this account has none. */
 export function hasNoJetStream(error: unknown): boolean {
   const code = jetStreamCode(error)
-  return find(error, 'JetStreamNotEnabled') !== undefined || code === NOT_ENABLED || code === NOT_ENABLED_FOR_ACCOUNT
+  return isUnanswered(error) || code === NOT_ENABLED || code === NOT_ENABLED_FOR_ACCOUNT
 }
 
 export function noJetStream(error: unknown, place: string): UnsupportedError {
@@ -103,12 +102,17 @@ export function noJetStream(error: unknown, place: string): UnsupportedError {
   )
 }
 
-/** What the store did with a request. */
-export function storeError(error: unknown, what: string, place: string): ServerEventsError {
-  if (hasNoJetStream(error)) return noJetStream(error, place)
+/** JetStream cannot answer now: it has no leader or no peers yet, a stream of it is offline, or too much is asked. */
+const TRANSIENT: ReadonlySet<number> = new Set([10004, 10005, 10008, 10009, 10118, 10167])
+
+/** What the store did with a request, where JetStream is there. */
+export function storeError(error: unknown, what: string, place: string): ServerEventsError | TransientRefusal {
   const violation = violationOf(error)
   if (violation) return forbidden(violation, place)
+  if (isUnanswered(error)) return new TransientRefusal('JetStream has no leader')
   const code = jetStreamCode(error)
-  if (code !== undefined) return new ConnectionError(`nats at ${place} refused to ${what} (JetStream error ${code})`)
-  return new ConnectionError(`nats at ${place} did not ${what}: ${reason(error)}`)
+  if (code === undefined) return new ConnectionError(`nats at ${place} did not ${what}: ${reason(error)}`)
+  return TRANSIENT.has(code)
+    ? new TransientRefusal(`JetStream error ${code}`)
+    : new ConnectionError(`nats at ${place} refused to ${what} (JetStream error ${code})`)
 }

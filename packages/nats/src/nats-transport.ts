@@ -1,19 +1,8 @@
-import { InvalidArgumentError } from 'server-events'
 import type { EventKey, Keeper, Message, Receiver, Topic, Transport } from 'server-events'
-import { Bucket } from './bucket'
-import { BucketKeeper } from './keeper'
-import { Link } from './link'
+import { transportOf } from 'server-events/transport-kit'
+import { NatsDriver } from './client/driver'
 import { separate } from './options'
-import type { NatsClientOptions, NatsTransportOptions, Settings } from './options'
-import { Publisher } from './publisher'
-import { Subscriber } from './subscriber'
-
-interface Sides {
-  readonly link: Link
-  readonly publisher: Publisher
-  readonly subscriber: Subscriber
-  readonly keeper: Keeper | undefined
-}
+import type { NatsClientOptions, NatsTransportOptions } from './options'
 
 /**
  * NATS through the client of the NATS project: a subject for each name and id, so that only those
@@ -22,11 +11,11 @@ interface Sides {
  */
 export class NatsTransport implements Transport {
   readonly routing = 'id'
+  readonly homes = true
+  readonly questions = true
   readonly keeper?: Keeper
-  private readonly settings: Settings
-  private readonly client: NatsClientOptions
-  private sides: Sides | undefined
-  private closing: Promise<void> | undefined
+  readonly publishTimeout?: number | undefined
+  readonly #transport: Transport
 
   /**
    * @param options options of the client, with ours among them; `servers` is 127.0.0.1:4222 by default
@@ -41,63 +30,33 @@ export class NatsTransport implements Transport {
   constructor(servers: string | string[], options?: Omit<NatsClientOptions, 'servers' | 'port'> & NatsTransportOptions)
   constructor(first: unknown = {}, second: object = {}) {
     const named = typeof first === 'string' || Array.isArray(first)
-    const { settings, client } = separate(named ? { ...second, servers: first as unknown } : first)
-    this.settings = settings
-    this.client = client
-    if (settings.bucket === false) return
-    this.keeper = {
-      publish: (key, message, keepMs) => this.kept.publish(key, message, keepMs),
-      recall: (keys) => this.kept.recall(keys),
-      forget: (key) => this.kept.forget(key),
-    }
+    const { settings, client, bounds } = separate(named ? { ...second, servers: first as unknown } : first)
+    this.#transport = transportOf(new NatsDriver(client, settings), bounds)
+    this.publishTimeout = this.#transport.publishTimeout
+    if (this.#transport.keeper) this.keeper = this.#transport.keeper
   }
 
   attach(receiver: Receiver): void {
-    if (this.sides) throw new InvalidArgumentError('this NatsTransport serves another ServerEvents: make a new one')
-    const { settings } = this
-    const link = new Link(this.client, settings.heartbeat)
-    const bucket = settings.bucket === false ? undefined : new Bucket(settings.bucket, settings)
-    const publisher = new Publisher(link, settings, bucket, receiver)
-    const subscriber = new Subscriber(link, settings, receiver)
-    const keeper = bucket && new BucketKeeper(link, publisher, bucket, settings)
-    this.sides = { link, publisher, subscriber, keeper }
+    this.#transport.attach(receiver)
   }
 
-  async connect(): Promise<void> {
-    return this.attached.publisher.connect()
+  connect(): Promise<void> {
+    return this.#transport.connect()
   }
 
   publish(key: EventKey, message: Message): Promise<void> {
-    return this.attached.publisher.publish(key, message)
+    return this.#transport.publish(key, message)
   }
 
   subscribe(topic: Topic): Promise<void> {
-    return this.attached.subscriber.subscribe(topic)
+    return this.#transport.subscribe(topic)
   }
 
   unsubscribe(topic: Topic): Promise<void> {
-    return this.attached.subscriber.unsubscribe(topic)
+    return this.#transport.unsubscribe(topic)
   }
 
   close(): Promise<void> {
-    this.closing ??= this.shut()
-    return this.closing
-  }
-
-  private async shut(): Promise<void> {
-    if (!this.sides) return
-    const { link, publisher, subscriber } = this.sides
-    publisher.close()
-    subscriber.close()
-    await link.close()
-  }
-
-  private get attached(): Sides {
-    if (!this.sides) throw new InvalidArgumentError('attach a receiver first: give the transport to a ServerEvents')
-    return this.sides
-  }
-
-  private get kept(): Keeper {
-    return this.attached.keeper as Keeper
+    return this.#transport.close()
   }
 }

@@ -1,5 +1,7 @@
 import type { ConnectionOptions } from '@nats-io/transport-node'
 import { InvalidArgumentError } from 'server-events'
+import { boundsChecks, boundsDefaults, integer, separate as separated } from 'server-events/transport-kit'
+import type { Bounds, Check, Filled } from 'server-events/transport-kit'
 import { quoted } from './errors'
 
 /** What this transport has to decide for itself: its repair, its heartbeat, and that it hears itself. */
@@ -16,15 +18,17 @@ type Reserved =
   | 'reconnectTimeWait'
   | 'waitOnFirstConnect'
 
+type Passed = Omit<ConnectionOptions, Reserved>
+
 /**
  * Options of the NATS client that are passed on: `servers`, `user` and `pass`, `token`,
- * `authenticator`, `tls`, `name` and the like. `timeout`, which bounds an attempt to connect, is
- * 10,000 ms here unless given.
+ * `authenticator`, `tls`, `name` and the like; `undefined` is as good as none. `timeout`, which
+ * bounds an attempt to connect, is 10,000 ms here unless given.
  */
-export type NatsClientOptions = Omit<ConnectionOptions, Reserved>
+export type NatsClientOptions = { [K in keyof Passed]: Passed[K] | undefined }
 
 /** Options of this package. Durations are integer milliseconds. */
-export interface NatsTransportOptions {
+export interface NatsTransportOptions extends Omit<Bounds, 'connectTimeout'> {
   /**
    * Before every subject, and before every key of kept outcomes; `'se'` by default. One or more
    * tokens of letters, digits, `-`, `_` and `/`, separated by dots, at most 64 characters. All
@@ -42,45 +46,24 @@ export interface NatsTransportOptions {
    * default. No outcome can be kept for longer.
    */
   readonly maxKeep?: number | undefined
-  /**
-   * After so many ms the connection is asked for a PING; unanswered for as long, it is replaced.
-   * 5,000 by default, 0 for never.
-   */
-  readonly heartbeat?: number | undefined
-  /**
-   * How long an emit may take, in ms; 5,000 by default. It then rejects: with ConnectionError if
-   * it was never written, with UncertainError if it was written and not acknowledged.
-   */
-  readonly publishTimeout?: number | undefined
-  /** How long the server may take to answer a subscription before the connection is replaced, in ms; 5,000 by default. */
-  readonly subscribeTimeout?: number | undefined
-  /** How many emits are held while there is no connection; 1,000 by default. More reject with ConnectionError. */
-  readonly maxQueued?: number | undefined
 }
 
-export type Settings = { readonly [K in keyof NatsTransportOptions]-?: Exclude<NatsTransportOptions[K], undefined> }
+/** What the driver has to know. */
+export type Settings = Pick<Filled<NatsTransportOptions>, 'prefix' | 'bucket' | 'maxKeep'>
 
-const defaults: Omit<Settings, 'bucket'> = {
-  prefix: 'se',
-  maxKeep: 86_400_000,
-  heartbeat: 5_000,
-  publishTimeout: 5_000,
-  subscribeTimeout: 5_000,
-  maxQueued: 1_000,
-}
+type Ours = NatsTransportOptions & { readonly timeout?: number | undefined }
+
+/** Its default depends on the prefix. */
+type WithoutBucket = Omit<Filled<Ours>, 'bucket'> & Pick<NatsTransportOptions, 'bucket'>
 
 const MAX_TIMER = 2 ** 31 - 1
 
-type Check = (value: unknown) => string | undefined
+const { connectTimeout, ...ownDefaults } = boundsDefaults
 
-const integer =
-  (min: number, unit: string): Check =>
-  (value) =>
-    Number.isInteger(value) && (value as number) >= min && (value as number) <= MAX_TIMER
-      ? undefined
-      : `an integer of ${unit}, at least ${min}`
+const { connectTimeout: checkTimeout, ...ownChecks } = boundsChecks
 
-const checks: { readonly [K in keyof Settings]: Check } = {
+const checks: { readonly [K in keyof Ours]-?: Check } = {
+  ...ownChecks,
   prefix: (value) =>
     typeof value === 'string' && value.length <= 64 && /^[-/\w]+(\.[-/\w]+)*$/.test(value)
       ? undefined
@@ -90,10 +73,7 @@ const checks: { readonly [K in keyof Settings]: Check } = {
       ? undefined
       : 'false, or of letters, digits, "-" and "_", at most 64 characters',
   maxKeep: integer(1_000, 'ms'),
-  heartbeat: integer(0, 'ms'),
-  publishTimeout: integer(1, 'ms'),
-  subscribeTimeout: integer(1, 'ms'),
-  maxQueued: integer(0, 'emits'),
+  timeout: checkTimeout,
 }
 
 /** A literal record, so that a name that is missing here or too many does not compile. */
@@ -115,33 +95,27 @@ const reserved: Record<Reserved, string> = {
  * Tells our options from those of the client, and checks ours. What is `undefined` takes its default.
  * @throws InvalidArgumentError
  */
-export function separate(options: unknown): { settings: Settings; client: NatsClientOptions } {
-  if (typeof options !== 'object' || options === null)
-    throw new InvalidArgumentError(`the options of NatsTransport must be an object, not ${typeof options}`)
-  const settings: Record<string, unknown> = { ...defaults }
-  const client: Record<string, unknown> = {}
-  for (const [key, value] of Object.entries(options)) {
-    if (value === undefined) continue
+export function separate(options: unknown): { settings: Settings; bounds: Bounds; client: Passed } {
+  const defaults = { ...ownDefaults, prefix: 'se', maxKeep: 86_400_000, timeout: connectTimeout }
+  const { settings, rest } = separated<Ours>('NatsTransport', options, checks, defaults)
+  for (const key of Object.keys(rest))
     if (Object.hasOwn(reserved, key))
       throw new InvalidArgumentError(`option ${key} is not yours to give: ${reserved[key as Reserved]}`)
-    if (!Object.hasOwn(checks, key)) {
-      client[key] = value
-      continue
-    }
-    const wanted = checks[key as keyof Settings](value)
-    if (wanted !== undefined) throw new InvalidArgumentError(`option ${key} must be ${wanted}`)
-    settings[key] = value
+  const { prefix, maxKeep, timeout, bucket, ...bounds } = settings as WithoutBucket
+  return {
+    // Two prefixes may have one bucket: the keys in it begin with the prefix.
+    settings: { prefix, maxKeep, bucket: bucket ?? `${prefix.replaceAll(/[./]/g, '_').slice(0, 59)}_kept` },
+    // The client bounds the connecting; to restore the subscriptions takes time as well.
+    bounds: { ...bounds, connectTimeout: Math.min(2 * timeout, MAX_TIMER) },
+    client: { ...withServers(rest), timeout },
   }
-  // Two prefixes may have one bucket: the keys in it begin with the prefix.
-  settings['bucket'] ??= `${String(settings['prefix']).replaceAll(/[./]/g, '_').slice(0, 59)}_kept`
-  return { settings: settings as unknown as Settings, client: withServers(client) }
 }
 
 /**
  * The client takes an address of a server for host and port and ignores everything else in it: a
  * password there would go nowhere, and `tls://` would speak in clear.
  */
-function withServers({ servers, port, ...rest }: NatsClientOptions): NatsClientOptions {
+function withServers({ servers, port, ...rest }: Passed): Passed {
   if (servers !== undefined && port !== undefined)
     throw new InvalidArgumentError('options servers and port exclude each other')
   const list = servers === undefined ? [`127.0.0.1:${port ?? 4222}`] : [servers].flat()
@@ -159,12 +133,4 @@ function withServers({ servers, port, ...rest }: NatsClientOptions): NatsClientO
     if (scheme === 'tls') secure = true
   }
   return { ...rest, servers: list, ...(secure ? { tls: rest.tls ?? {} } : {}) }
-}
-
-/** For people: where it connects to. */
-export function placesOf({ servers = [] }: NatsClientOptions): string {
-  return [servers]
-    .flat()
-    .map((server) => server.replace(/^[a-z]+:\/\//i, ''))
-    .join(', ')
 }

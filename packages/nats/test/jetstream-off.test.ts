@@ -1,5 +1,5 @@
 import { NatsTransport } from '@server-events/nats'
-import { startNats } from '@server-events/testing'
+import { startNats, startProxy } from '@server-events/testing'
 import type { NatsServer } from '@server-events/testing'
 import { ServerEvents } from 'server-events'
 import { closeAll, event, open, rejection, sentinel } from './support'
@@ -15,7 +15,7 @@ beforeAll(async () => {
       WITHOUT: { users: [{ user: without, password: x }] }
     }`,
   })
-}, 120_000)
+})
 
 afterEach(closeAll)
 
@@ -89,3 +89,42 @@ test('when it has gone since the connection stood, a kept emit says so', async (
   await closeAll()
   await own.stop()
 })
+
+test.each([true, false])(
+  'where nobody answers for a while, as during an election, it is asked again; that a server tells of JetStream: %s',
+  async (tells) => {
+    const own = await startNats()
+    const proxy = await startProxy(own)
+    let away = false
+    // As long as what it replaces: the protocol counts bytes.
+    proxy.filter = (direction, chunk) => {
+      const text = chunk.toString('latin1')
+      if (direction === 'down')
+        return tells ? chunk : Buffer.from(text.replace('"jetstream":true', '"jetstreem":true'), 'latin1')
+      return away
+        ? Buffer.from(
+            text.replaceAll(/\$(KV|JS)\./g, (_, [first]: string) => `$${first}X.`),
+            'latin1',
+          )
+        : chunk
+    }
+    const { transport, receiver } = open(proxy)
+    await transport.subscribe(key)
+    await transport.keeper?.publish({ name: 'report', id: 'before' }, event('before'), 60_000)
+    away = true
+    const settled = Promise.all([
+      transport.keeper?.publish(key, event('kept'), 60_000),
+      transport.keeper?.forget({ name: 'report', id: 'none' }),
+      transport.keeper?.recall([{ name: 'report', id: 'before' }]),
+    ])
+    // Several rounds of it.
+    await new Promise((resolve) => setTimeout(resolve, 400))
+    away = false
+    expect(await settled).toEqual([undefined, undefined, [event('before')]])
+    expect(await transport.keeper?.recall([key])).toEqual([event('kept')])
+    expect(receiver.log).toEqual(['outputStore up', 'inputStore up'])
+    await closeAll()
+    await proxy.close()
+    await own.stop()
+  },
+)

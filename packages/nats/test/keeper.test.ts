@@ -11,7 +11,7 @@ let admin: NatsConnection
 beforeAll(async () => {
   nats = await startNats()
   admin = await connect({ servers: `127.0.0.1:${nats.port}` })
-}, 120_000)
+})
 
 afterEach(closeAll)
 
@@ -99,6 +99,19 @@ test('a store that does not answer leaves time to publish: the emit is not kept'
   await proxy.close()
 })
 
+test('an outcome that takes longer to arrive than the client gives an answer', async () => {
+  const proxy = await startProxy(nats)
+  const { transport, receiver } = open(proxy, { publishTimeout: 800 })
+  const body = JSON.stringify(['x'.repeat(270_000)])
+  await transport.keeper?.publish(key, event(body), 60_000)
+  // Six seconds, in base64.
+  proxy.bytesPerSecond = 60_000
+  expect(await transport.keeper?.recall([key])).toEqual([event(body)])
+  expect(receiver.ups('inputStore')).toBe(1)
+  await closeAll()
+  await proxy.close()
+})
+
 test('a kept emit that was cut off is stored and published on the next connection', async () => {
   const proxy = await startProxy(nats)
   const { transport, receiver } = open(proxy, { bucket: 'cut' })
@@ -151,4 +164,54 @@ test('what such a server leaves of an outcome that it has deleted is absence', a
   marker.set('Nats-Marker-Reason', 'MaxAge')
   await new Kvm(admin).js.publish('$KV.se_kept.se.report.42', '', { headers: marker })
   expect(await transport.keeper?.recall([key])).toEqual([undefined])
+})
+
+describe('by the clock of the server', () => {
+  afterEach(() => {
+    jest.restoreAllMocks()
+  })
+
+  /** From now on the clock of this process is minutes off; the server's is right. */
+  const shiftClock = (minutes: number): void => {
+    const now = Date.now.bind(Date)
+    jest.spyOn(Date, 'now').mockImplementation(() => now() + minutes * 60_000)
+  }
+
+  test.each([2, -2])('an outcome is found that is fresh, on a waiter that is %s minutes ahead', async (minutes) => {
+    await open(nats).transport.keeper?.publish(key, event('fresh'), 60_000)
+    shiftClock(minutes)
+    expect(await open(nats).transport.keeper?.recall([key])).toEqual([event('fresh')])
+  })
+
+  test.each([2, -2])('an outcome is gone that has expired, on a waiter that is %s minutes ahead', async (minutes) => {
+    const gone = { name: 'report', id: `gone ${minutes}` }
+    await open(nats).transport.keeper?.publish(gone, event('short'), 50)
+    shiftClock(minutes)
+    const waiter = open(nats)
+    await eventually(async () => (await waiter.transport.keeper?.recall([gone]))?.[0] === undefined)
+  })
+
+  test('a waiter asks for the time once for a connection, and leaves no consumer behind for long', async () => {
+    const { transport } = open(nats)
+    await transport.connect()
+    const asked = await countOf(async () => {
+      for (let round = 0; round < 5; round++) await transport.keeper?.recall([key])
+    })
+    expect(asked).toBeLessThanOrEqual(1)
+  })
+
+  /** How many consumers were made while this ran. */
+  async function countOf(work: () => Promise<void>): Promise<number> {
+    let count = 0
+    const advisories = admin.subscribe('$JS.EVENT.ADVISORY.CONSUMER.CREATED.>', {
+      callback: () => {
+        count++
+      },
+    })
+    await admin.flush()
+    await work()
+    await admin.flush()
+    advisories.unsubscribe()
+    return count
+  }
 })

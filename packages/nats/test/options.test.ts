@@ -1,9 +1,9 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { NatsTransport } from '@server-events/nats'
-import { eventually, startNats } from '@server-events/testing'
+import { eventually, startNats, Recorder } from '@server-events/testing'
 import type { NatsServer, NatsServerOptions } from '@server-events/testing'
-import { closeAll, open, rejection, Recorder } from './support'
+import { closeAll, open, rejection } from './support'
 
 const servers: NatsServer[] = []
 
@@ -61,12 +61,14 @@ test('a second receiver is refused, and so is use without one', async () => {
 })
 
 test('a token, a name, several servers: what is not ours goes to the client', async () => {
-  const nats = await start({ config: 'authorization { token: "t0ken" }\ndebug: true' })
+  const nats = await start({ config: 'authorization { token: "t0ken" }\nhttp: "127.0.0.1:-1"' })
   const transport = new NatsTransport(['127.0.0.1:1', nats.url], { token: 't0ken', name: 'billing' })
   transport.attach(new Recorder())
   await transport.connect()
+  const [, monitor] = /http monitor on (\S+)/.exec(await nats.log()) ?? []
+  const clients = await fetch(`http://${monitor}/connz`).then((response) => response.text())
+  expect(clients).toContain('"name": "billing"')
   await transport.close()
-  await eventually(async () => (await nats.log()).includes('billing'))
 })
 
 test('a function among the options that throws is a failed attempt, and is called again', async () => {

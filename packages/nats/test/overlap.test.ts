@@ -6,7 +6,7 @@ let nats: NatsServer
 
 beforeAll(async () => {
   nats = await startNats({ jetStream: false })
-}, 120_000)
+})
 
 afterEach(closeAll)
 

@@ -1,4 +1,6 @@
-import { eventually, startNats } from '@server-events/testing'
+import { Kvm } from '@nats-io/kv'
+import { connect } from '@nats-io/transport-node'
+import { eventually, startNats, startProxy } from '@server-events/testing'
 import type { NatsServer } from '@server-events/testing'
 import { closeAll, event, open, rejection, sentinel } from './support'
 
@@ -24,7 +26,7 @@ let nats: NatsServer
 
 beforeAll(async () => {
   nats = await startNats({ config: config() })
-}, 120_000)
+})
 
 afterEach(closeAll)
 
@@ -81,7 +83,7 @@ test('a topic that stood is lost when its permission is taken, without an interr
   await eventually(() => api.receiver.losses.length === 1)
   const [loss] = api.receiver.losses
   expect(loss?.topic).toEqual({ name: 'report' })
-  expect(loss?.error).toMatchObject({ code: 'ERR_FORBIDDEN', channel: 'se.report.*' })
+  expect(loss?.error).toMatchObject({ code: 'ERR_FORBIDDEN', channel: 'se.report.>' })
   const worker = open(nats, admin)
   await sentinel(worker, api, { name: 'other', id: '1' })
   expect(api.receiver.log).toEqual(['outputStore up', 'lost report'])
@@ -105,6 +107,46 @@ test('who may not read outcomes is told so at once', async () => {
   expect(answer).toMatchObject({ code: 'ERR_FORBIDDEN' })
 })
 
+describe('who may not look at the bucket', () => {
+  const emitter = ['se.report.>', '$KV.se_kept.se.report.*']
+
+  test('goes by maxKeep: nothing is accepted that would vanish early', async () => {
+    await nats.reload(config({ publish: { allow: emitter } }))
+    const { transport } = open(nats, { ...user, maxKeep: 60_000 })
+    const error = await rejection(transport.keeper!.publish(key, event('kept'), 60_001))
+    expect(error).toMatchObject({ code: 'ERR_INVALID_ARGUMENT' })
+    expect(error.message).toContain('keeps nothing for longer than 60000 ms')
+    await transport.keeper?.publish(key, event('kept'), 60_000)
+  })
+
+  test('does without when the bucket, made by an older server, refuses to delete at a time of its own', async () => {
+    const connection = await connect({ servers: `127.0.0.1:${nats.port}`, user: 'admin', pass: 'secret' })
+    await new Kvm(connection).create('old', { ttl: 60_000 })
+    await connection.close()
+    await nats.reload(config({ publish: { allow: ['se.report.>', '$KV.old.se.report.*'] } }))
+    await open(nats, { ...user, bucket: 'old' }).transport.keeper?.publish(key, event('kept'), 1_500)
+    expect(await open(nats, { ...admin, bucket: 'old' }).transport.keeper?.recall([key])).toEqual([event('kept')])
+  })
+
+  test('asks a server from 2.11 on to delete each outcome at its own time, without knowing of the bucket', async () => {
+    await nats.reload(config({ publish: { allow: emitter } }))
+    const proxy = await startProxy(nats)
+    const asked: string[] = []
+    // As long as what it replaces: the protocol counts bytes.
+    proxy.filter = (direction, chunk) => {
+      const text = chunk.toString('latin1')
+      if (direction === 'up') asked.push(text)
+      const pretend = (version: string): string => '"version":"2.11.0"'.padEnd(version.length)
+      return direction === 'up' ? chunk : Buffer.from(text.replace(/"version":"2\.\d+\.\d+"/, pretend), 'latin1')
+    }
+    const { transport } = open(proxy, user)
+    await transport.keeper?.publish(key, event('kept'), 1_500)
+    expect(asked.join('')).toMatch(/HPUB \$KV\.se_kept\.se\.report\.42 [^]*\r\nNats-TTL: 2s\r\n/)
+    await closeAll()
+    await proxy.close()
+  })
+})
+
 describe('these permissions, which the README lists, suffice', () => {
   const allow = (publish: readonly string[], subscribe: readonly string[]): Promise<void> =>
     nats.reload(
@@ -120,14 +162,14 @@ describe('these permissions, which the README lists, suffice', () => {
   })
 
   test('to emit', async () => {
-    await allow(['se.report.*'], [])
+    await allow(['se.report.>'], [])
     const { transport } = open(nats, user)
     await transport.connect()
     await transport.publish(key, event('plain'))
   })
 
   test('to emit with keep, and to forget', async () => {
-    await allow(['se.report.*', '$KV.se_kept.se.report.*'], ['_INBOX.>'])
+    await allow(['se.report.>', '$KV.se_kept.se.report.*', '$JS.API.STREAM.INFO.KV_se_kept'], ['_INBOX.>'])
     const { transport } = open(nats, user)
     await transport.connect()
     await transport.keeper?.publish(key, event('kept'), 60_000)
@@ -137,7 +179,7 @@ describe('these permissions, which the README lists, suffice', () => {
   })
 
   test('to wait', async () => {
-    await allow([], ['se.report.*'])
+    await allow([], ['se.report.>'])
     const api = open(nats, user)
     await api.transport.connect()
     await api.transport.subscribe({ name: 'report' })
@@ -146,7 +188,8 @@ describe('these permissions, which the README lists, suffice', () => {
   })
 
   test('to wait with keep', async () => {
-    await allow(['$JS.API.STREAM.MSG.GET.KV_se_kept'], ['se.report.*', '_INBOX.>'])
+    const read = ['STREAM.INFO', 'STREAM.MSG.GET', 'CONSUMER.CREATE'].map((what) => `$JS.API.${what}.KV_se_kept`)
+    await allow(read, ['se.report.>', '_INBOX.>'])
     const { transport } = open(nats, user)
     await transport.connect()
     await transport.subscribe(key)
@@ -154,7 +197,7 @@ describe('these permissions, which the README lists, suffice', () => {
   })
 
   test('to create the bucket', async () => {
-    await allow(['$JS.API.INFO', '$JS.API.STREAM.*.KV_fresh', 'se.report.*', '$KV.fresh.se.report.*'], ['_INBOX.>'])
+    await allow(['$JS.API.INFO', '$JS.API.STREAM.*.KV_fresh', 'se.report.>', '$KV.fresh.se.report.*'], ['_INBOX.>'])
     const { transport } = open(nats, { ...user, bucket: 'fresh' })
     await transport.connect()
     await transport.keeper?.publish(key, event('kept'), 60_000)

@@ -1,7 +1,7 @@
 import { NatsTransport } from '@server-events/nats'
 import { eventually, startNats, startProxy } from '@server-events/testing'
 import type { FaultProxy, NatsServer } from '@server-events/testing'
-import { ServerEvents } from 'server-events'
+import { homeOf, ServerEvents } from 'server-events'
 import { rejection } from './support'
 
 let nats: NatsServer
@@ -11,15 +11,16 @@ let worker: ServerEvents
 
 beforeAll(async () => {
   nats = await startNats()
-}, 120_000)
+})
 
 beforeEach(async () => {
   proxy = await startProxy(nats)
   const through = (): NatsTransport => new NatsTransport(`nats://127.0.0.1:${proxy.port}`)
-  api = new ServerEvents(through(), { keep: { kept: 60_000 }, listen: ['plain'] })
+  api = new ServerEvents(through(), { keep: { kept: 60_000 } })
   worker = new ServerEvents(through(), { keep: { kept: 60_000 } })
   for (const events of [api, worker]) events.onerror(() => undefined)
   await Promise.all([api.init(), worker.init()])
+  await api.listen('plain')
 })
 
 afterEach(async () => {
@@ -51,6 +52,26 @@ test('a failure travels, with its name, code and data', async () => {
   })
 })
 
+test.each(['plain', 'kept'])(
+  'a failure that is larger than what the server carries arrives, cut (%s)',
+  async (name) => {
+    const waits = [rejection(api.on(name, 'long')), rejection(api.on(name, 'just too long'))]
+    const sql = (length: number): Error =>
+      Object.assign(new Error('x'.repeat(length)), { code: 'E_SQL', data: { a: 1 } })
+    await worker.fail(name, 'long', sql(2_000_000))
+    // Within maxPayload, but with its headers over max_payload.
+    await worker.fail(name, 'just too long', sql(1_048_500))
+    for (const error of await Promise.all(waits)) {
+      expect(error).toMatchObject({ code: 'ERR_REMOTE', remoteCode: 'E_SQL' })
+      expect((error as Error).message).toMatch(/^x{65000}/)
+    }
+  },
+)
+
+test('how long an emit may take is told to ServerEvents, which holds one no longer', () => {
+  expect(new NatsTransport({ publishTimeout: 1234 }).publishTimeout).toBe(1234)
+})
+
 test('what is kept is never missed, however often connections are cut', async () => {
   const ids = Array.from({ length: 300 }, (_, index) => index)
   const waits = Promise.all(ids.map((id) => api.on('kept', id, 20_000)))
@@ -75,4 +96,33 @@ test('what is kept is never missed, however often connections are cut', async ()
   expect(await waits).toEqual(ids.map((id) => [id]))
   await Promise.all(emitted)
   expect(api.stats().outputStore.interruptions).toBeGreaterThanOrEqual(5)
+})
+
+test('1,000 waits on own ids are one subscription of their name, which only the server that waits has', async () => {
+  const homes = new ServerEvents(new NatsTransport(`nats://127.0.0.1:${proxy.port}`), { listen: ['report'] })
+  const { subscribe } = NatsTransport.prototype
+  const asked: unknown[] = []
+  const spied = jest.spyOn(NatsTransport.prototype, 'subscribe').mockImplementation(function (
+    this: NatsTransport,
+    topic,
+  ) {
+    asked.push(topic)
+    return subscribe.call(this, topic)
+  })
+  await homes.init()
+  const label = homeOf(homes.createId())
+  for (let round = 0; round < 10; round++) {
+    const ids = Array.from({ length: 100 }, () => homes.createId())
+    const waits = ids.map((id) => homes.on('report', id))
+    // At once: there is no subscription to wait for.
+    for (const id of ids) void worker.emit('report', id, id)
+    expect(await Promise.all(waits)).toEqual(ids.map((id) => [id]))
+  }
+  spied.mockRestore()
+  expect(asked).toEqual([{ name: 'report', home: label }])
+  // An outcome is kept under the id, wherever it is waited for.
+  const kept = homes.createId()
+  await worker.emit('kept', kept, 'kept')
+  expect(await api.on('kept', kept)).toEqual(['kept'])
+  await homes.close()
 })

@@ -1,5 +1,5 @@
 import fc from 'fast-check'
-import { decodeToken, encodeToken, idOf, subjectOf, subjectsOf } from '../src/subjects'
+import { decodeToken, encodeToken, idOf, keyOf, subjectOf, subjectsOf } from '../src/wire/subjects'
 
 const text = fc.string({ unit: 'binary', minLength: 1 }).filter((value) => value.isWellFormed())
 
@@ -47,6 +47,20 @@ test('the longest names and ids fit into a line of the protocol, with the longes
 
 test('a topic is one subject, or all of a name; the id can be told from a subject', () => {
   expect(subjectsOf('a.b', { name: 'report', id: '4.2' })).toBe('a.b.report.4=2E2')
-  expect(subjectsOf('a.b', { name: 'report' })).toBe('a.b.report.*')
-  expect(idOf('a.b.report.4=2E2')).toBe('4.2')
+  expect(subjectsOf('a.b', { name: 'report' })).toBe('a.b.report.>')
+  expect(idOf('a.b', 'report', 'a.b.report.4=2E2')).toBe('4.2')
+})
+
+test('an id with a label has its subject in its home, and its key elsewhere', () => {
+  const key = { name: 'a.b', id: 'x~AAAAaaaarko' }
+  expect(subjectOf('se', key)).toBe('se.a=2Eb.AAAAaaaarko.x=7EAAAAaaaarko')
+  expect(keyOf('se', key)).toBe('se.a=2Eb.x=7EAAAAaaaarko')
+  expect(subjectsOf('se', { name: 'a.b', home: 'AAAAaaaarko' })).toBe('se.a=2Eb.AAAAaaaarko.*')
+  expect(idOf('se', 'a.b', subjectOf('se', key))).toBe(key.id)
+})
+
+test('what comes under a name and is of no home there belongs to somebody else', () => {
+  for (const rest of ['other.id', 'BBBB-b_9I1p.x=7EAAAAaaaarko', 'AAAAaaaarko.x=7EAAAAaaaarko.more', 'a.b.c', 'a.=zz'])
+    expect(idOf('se', 'report', `se.report.${rest}`)).toBeNull()
+  expect(idOf('se', 'report', 'se.report.=zz')).toBeUndefined()
 })

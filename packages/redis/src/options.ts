@@ -1,4 +1,7 @@
 import { InvalidArgumentError } from 'server-events'
+import { boundsChecks, boundsDefaults, oneOf } from 'server-events/transport-kit'
+import * as kit from 'server-events/transport-kit'
+import type { Check, Filled } from 'server-events/transport-kit'
 import { quoted } from './errors'
 
 /** Options of this package. Durations are integer milliseconds. */
@@ -11,27 +14,29 @@ export interface RedisTransportOptions {
   /**
    * How waits subscribe, and where events are emitted. Whichever it is, what one process needs
    * depends on the others: `'pattern'` hears all of them, `'name'` hears `'pattern'` and `'name'`,
-   * waits of `'id'` hear `'id'` only.
+   * waits of `'id'` hear `'id'` and, on ids that `createId` of an `'id'` instance has made, all.
    *
    * - `'pattern'`, the default: PSUBSCRIBE, one pattern per event name. The server compares each
    *   PUBLISH with every pattern, and an ACL must list the pattern as it is written (`&se:report:*`).
    * - `'name'`: SUBSCRIBE, one channel per event name. As cheap with thousands of names, and `&se:*`
    *   is enough for an ACL.
-   * - `'id'`: SUBSCRIBE, one channel per name and id, so that only a server that waits hears the
-   *   event. Every wait costs a subscription of its own, each event is a PUBLISH of its own, and a
-   *   name that is listened to is a pattern.
+   * - `'id'`: only a server that waits hears the event. Ids that `createId` has made have a home:
+   *   SUBSCRIBE, one channel per name for all of an instance. Of any other id every wait costs a
+   *   subscription of its own, and each event a PUBLISH of its own. A name that the method `listen`
+   *   hears is a pattern.
    *
    * With wire `'1.x'` or `'both'` only `'pattern'`.
    */
   readonly channels?: 'pattern' | 'name' | 'id' | undefined
   /**
-   * Whether events of one name that are emitted in one tick leave as one PUBLISH; true by default.
+   * Whether events of one name, and of one home, that are emitted in one tick leave as one PUBLISH; true by default.
    * With false every event is a PUBLISH of its own.
    */
   readonly batch?: boolean | undefined
   /**
-   * After so many ms without a message the subscribing connection is asked for a PING; unanswered
-   * for as long, it is replaced. 5,000 by default, 0 for never.
+   * After so many ms in which nothing was heard a connection is asked for a PING; if nothing is
+   * heard for as long again, it is replaced. As often it is asked whether it is still a master's.
+   * 5,000 by default, 0 for never.
    */
   readonly heartbeat?: number | undefined
   /**
@@ -43,8 +48,14 @@ export interface RedisTransportOptions {
   readonly subscribeTimeout?: number | undefined
   /** How long an attempt to connect may take, resubscription included, in ms; 10,000 by default. */
   readonly connectTimeout?: number | undefined
-  /** How many emits are held while there is no connection; 1,000 by default. More reject with ConnectionError. */
+  /**
+   * How many emits are held while there is no connection; 1,000 by default. More reject with
+   * ConnectionError. As many more are taken once the server has said nothing for two seconds in
+   * which it owed an answer.
+   */
   readonly maxQueued?: number | undefined
+  /** How many bytes of emits may be unanswered, in all; 67,108,864 (64 MiB) by default. More reject with ConnectionError. */
+  readonly maxUnanswered?: number | undefined
   /**
    * What is spoken; `'2'` by default. `'1.x'` emits for server-events 1.x and hears both, `'both'`
    * emits wire 2 and hears both: the two steps of an upgrade without downtime.
@@ -52,46 +63,16 @@ export interface RedisTransportOptions {
   readonly wire?: '2' | '1.x' | 'both' | undefined
 }
 
-export type Settings = { readonly [K in keyof RedisTransportOptions]-?: Exclude<RedisTransportOptions[K], undefined> }
+export type Settings = Filled<RedisTransportOptions>
 
-const defaults: Settings = {
-  prefix: 'se:',
-  channels: 'pattern',
-  batch: true,
-  heartbeat: 5_000,
-  publishTimeout: 5_000,
-  subscribeTimeout: 5_000,
-  connectTimeout: 10_000,
-  maxQueued: 1_000,
-  wire: '2',
-}
-
-const MAX_TIMER = 2 ** 31 - 1
-
-type Check = (value: unknown) => string | undefined
-
-const integer =
-  (min: number, unit: string): Check =>
-  (value) =>
-    Number.isInteger(value) && (value as number) >= min && (value as number) <= MAX_TIMER
-      ? undefined
-      : `an integer of ${unit}, at least ${min}`
-
-const oneOf =
-  (...allowed: readonly unknown[]): Check =>
-  (value) =>
-    allowed.includes(value) ? undefined : allowed.map((one) => JSON.stringify(one)).join(' or ')
+const defaults: Settings = { ...boundsDefaults, prefix: 'se:', channels: 'pattern', batch: true, wire: '2' }
 
 const checks: { readonly [K in keyof Settings]: Check } = {
+  ...boundsChecks,
   prefix: (value) =>
     typeof value === 'string' && value.isWellFormed() ? undefined : 'a string of well-formed Unicode',
   channels: oneOf('pattern', 'name', 'id'),
   batch: oneOf(true, false),
-  heartbeat: integer(0, 'ms'),
-  publishTimeout: integer(1, 'ms'),
-  subscribeTimeout: integer(1, 'ms'),
-  connectTimeout: integer(1, 'ms'),
-  maxQueued: integer(0, 'emits'),
   wire: oneOf('2', '1.x', 'both'),
 }
 
@@ -100,19 +81,7 @@ const checks: { readonly [K in keyof Settings]: Check } = {
  * @throws InvalidArgumentError
  */
 export function separate(options: object): { settings: Settings; rest: Record<string, unknown> } {
-  const settings: Record<string, unknown> = { ...defaults }
-  const rest: Record<string, unknown> = {}
-  for (const [key, value] of Object.entries(options)) {
-    if (value === undefined) continue
-    if (!Object.hasOwn(checks, key)) {
-      rest[key] = value
-      continue
-    }
-    const wanted = checks[key as keyof Settings](value)
-    if (wanted !== undefined) throw new InvalidArgumentError(`option ${key} must be ${wanted}`)
-    settings[key] = value
-  }
-  const checked = settings as unknown as Settings
+  const { settings: checked, rest } = kit.separate<RedisTransportOptions>('a RedisTransport', options, checks, defaults)
   // With none, both wires would share their patterns and every message would arrive twice.
   if (checked.wire !== '2' && checked.prefix === '')
     throw new InvalidArgumentError(`option prefix must not be empty with wire ${quoted(checked.wire)}`)
@@ -123,9 +92,20 @@ export function separate(options: object): { settings: Settings; rest: Record<st
   return { settings: checked, rest }
 }
 
+/** Our options among those of a URL, which for ioredis would be unknown ones. What is no number or boolean stays text. */
+export function settingsIn({ searchParams }: URL): Record<string, unknown> {
+  const ours = [...searchParams].filter(([key]) => Object.hasOwn(checks, key))
+  return Object.fromEntries(
+    ours.map(([key, text]) => [key, typeof defaults[key as keyof Settings] === 'string' ? text : valueOf(text)]),
+  )
+}
+
+function valueOf(text: string): unknown {
+  if (text === 'true' || text === 'false') return text === 'true'
+  return /^\d+$/.test(text) ? Number(text) : text
+}
+
 /** Where ioredis' options have no place, an unknown one is a mistake. */
 export function refuseUnknown(rest: Record<string, unknown>): void {
-  const [unknown] = Object.keys(rest)
-  if (unknown !== undefined)
-    throw new InvalidArgumentError(`unknown option ${quoted(unknown)}: options of ioredis belong to the client itself`)
+  kit.refuseUnknown(rest, 'options of ioredis belong to the client itself')
 }

@@ -1,23 +1,30 @@
 import type { RedisOptions } from 'ioredis'
 import { InvalidArgumentError } from 'server-events'
 import type { EventKey, Keeper, Message, Receiver, Topic, Transport } from 'server-events'
-import type { RedisClient } from './client'
-import { ClusterStore } from './cluster-store'
-import { dialectOf } from './dialect'
+import type { RedisClient } from './client/client'
+import type { Connection } from './client/link'
+import { RoleWatch } from './client/role-watch'
+import { ClusterOutcomeStore } from './cluster/outcome-store'
+import { modesOf } from './wire/modes'
 import type { RedisTransportOptions } from './options'
-import { Publisher } from './publisher'
-import { Recaller } from './recaller'
+import { Publisher } from './publish/publisher'
+import { Recaller } from './outcomes/recaller'
 import { openSource } from './source'
 import type { RedisClientFactory, RedisClusterNodes, Source } from './source'
-import { sameServer } from './store'
-import { Subscriber } from './subscriber'
+import { sameServer } from './outcomes/store'
+import type { OutcomeStore } from './outcomes/store'
+import { Subscriber } from './subscribe/subscriber'
 
 interface Sides {
   readonly publisher: Publisher
   readonly subscriber: Subscriber
   readonly recaller: Recaller
-  readonly clusterStore: ClusterStore | undefined
+  readonly clusterStore: ClusterOutcomeStore | undefined
+  readonly roles: RoleWatch
 }
+
+/** Options of ioredis; `undefined` is as good as none, also under exactOptionalPropertyTypes. */
+type ClientOptions = { [K in keyof RedisOptions]: RedisOptions[K] | undefined }
 
 /**
  * Redis pub/sub through ioredis 5.11 or 6: a single server, Valkey, the master that Sentinels name,
@@ -27,26 +34,26 @@ interface Sides {
 export class RedisTransport implements Transport {
   /** 'id' with `channels: 'id'`. */
   readonly routing: 'name' | 'id'
-  readonly keeper: Keeper = {
-    publish: (key, message, keepMs) => this.attached.publisher.keep(key, message, keepMs),
-    recall: (keys) => this.attached.recaller.recall(keys),
-    forget: (key) => this.attached.publisher.forget(key),
-  }
-  private readonly source: Source
-  private sides: Sides | undefined
-  private closing: Promise<void> | undefined
+  /** With `channels: 'id'` and `'name'`; a pattern hears them as it is. */
+  readonly homes: boolean
+  readonly questions = true
+  readonly publishTimeout: number
+  readonly keeper: Keeper
+  readonly #source: Source
+  #sides: Sides | undefined
+  #closing: Promise<void> | undefined
 
   /**
    * @param options options of ioredis, with ours among them
    * @throws InvalidArgumentError
    */
-  constructor(options: RedisOptions & RedisTransportOptions & RedisClusterNodes)
+  constructor(options: ClientOptions & RedisTransportOptions & RedisClusterNodes)
   /**
    * @param url `redis://` or, for TLS, `rediss://`
    * @param options ours, and those of ioredis; what the URL says wins over them
    * @throws InvalidArgumentError
    */
-  constructor(url: string, options?: RedisOptions & RedisTransportOptions)
+  constructor(url: string, options?: ClientOptions & RedisTransportOptions)
   /**
    * @param source a client or a Cluster to connect like, which is itself neither used nor closed;
    *   or a function that makes a new one, called at every connect and reconnect
@@ -55,56 +62,71 @@ export class RedisTransport implements Transport {
    */
   constructor(source: RedisClient | RedisClientFactory, options?: RedisTransportOptions)
   constructor(source: unknown, options?: object) {
-    this.source = openSource(source, options)
-    this.routing = this.source.settings.channels === 'id' ? 'id' : 'name'
+    this.#source = openSource(source, options)
+    const { channels } = this.#source.settings
+    this.homes = channels !== 'pattern'
+    this.routing = channels === 'id' ? 'id' : 'name'
+    this.publishTimeout = this.#source.settings.publishTimeout
+    this.keeper = {
+      // Peers of 1.x could not be told what holds.
+      ...(this.#source.settings.wire !== '1.x' && { once: true }),
+      publish: (...args) => this.#attached.publisher.keep(...args),
+      recall: (keys) => this.#attached.recaller.recall(keys),
+      forget: (key) => this.#attached.publisher.forget(key),
+    }
   }
 
   attach(receiver: Receiver): void {
-    if (this.sides) throw new InvalidArgumentError('this RedisTransport serves another ServerEvents: make a new one')
-    const { source } = this
+    if (this.#sides) throw new InvalidArgumentError('this RedisTransport serves another ServerEvents: make a new one')
+    const source = this.#source
     const { settings, cluster } = source
-    const dialect = dialectOf(settings)
-    const clusterStore = cluster && new ClusterStore(cluster, settings, receiver)
-    const publisher = new Publisher(source, settings, dialect, receiver, ({ client }) =>
-      clusterStore && cluster.made(client) ? clusterStore : sameServer,
-    )
-    this.sides = {
+    const dialect = modesOf(settings)
+    const clusterStore = cluster && new ClusterOutcomeStore(cluster, settings, receiver)
+    const roles = new RoleWatch(settings.heartbeat, settings.connectTimeout, {
+      blind: (role, error) => receiver.error(role === 'publish' ? 'inputStore' : 'outputStore', error),
+    })
+    const storeOf = ({ client }: Connection): OutcomeStore =>
+      clusterStore && cluster.made(client) ? clusterStore : sameServer
+    const publisher = new Publisher(source, settings, dialect, receiver, storeOf, roles, cluster !== undefined)
+    this.#sides = {
       publisher,
-      subscriber: new Subscriber(source, settings, dialect, receiver),
+      subscriber: new Subscriber(source, settings, dialect, receiver, roles),
+      roles,
       recaller: new Recaller(publisher, settings.prefix, receiver),
       clusterStore,
     }
   }
 
   async connect(): Promise<void> {
-    return this.attached.publisher.connect()
+    return this.#attached.publisher.connect()
   }
 
   publish(key: EventKey, message: Message): Promise<void> {
-    return this.attached.publisher.publish(key, message)
+    return this.#attached.publisher.publish(key, message)
   }
 
   subscribe(topic: Topic): Promise<void> {
-    return this.attached.subscriber.subscribe(topic)
+    return this.#attached.subscriber.subscribe(topic)
   }
 
   unsubscribe(topic: Topic): Promise<void> {
-    return this.attached.subscriber.unsubscribe(topic)
+    return this.#attached.subscriber.unsubscribe(topic)
   }
 
   close(): Promise<void> {
-    this.closing ??= this.shut()
-    return this.closing
+    this.#closing ??= this.#shut()
+    return this.#closing
   }
 
-  private async shut(): Promise<void> {
-    if (!this.sides) return
-    const { publisher, subscriber, clusterStore } = this.sides
+  async #shut(): Promise<void> {
+    if (!this.#sides) return
+    const { publisher, subscriber, clusterStore, roles } = this.#sides
+    roles.close()
     await Promise.all([publisher.close(), subscriber.close(), clusterStore?.close()])
   }
 
-  private get attached(): Sides {
-    if (!this.sides) throw new InvalidArgumentError('attach a receiver first: give the transport to a ServerEvents')
-    return this.sides
+  get #attached(): Sides {
+    if (!this.#sides) throw new InvalidArgumentError('attach a receiver first: give the transport to a ServerEvents')
+    return this.#sides
   }
 }

@@ -1,10 +1,13 @@
 import { InvalidArgumentError } from 'server-events'
-import { isClient, isCluster } from './client'
-import type { Client, RedisClient, RedisRole } from './client'
-import { create, forced, isStandard, ours, overridden, warnOfOverrides } from './client-options'
-import { ClusterSource, recipeOf, recipeOfCluster } from './cluster-source'
-import type { ClusterRecipe } from './cluster-source'
-import { refuseUnknown, separate } from './options'
+import { isClient, isCluster } from './client/client'
+import type { Client, RedisClient, RedisRole } from './client/client'
+import type { Dialer } from './client/dialer'
+import { create, forced, isStandard, lateForSentinel, ours, overridden, warnOfOverrides } from './client/options'
+import { ClusterClients } from './cluster/clients'
+import { recipeOf, recipeOfCluster } from './cluster/recipe'
+import type { ClusterRecipe } from './cluster/recipe'
+import { refuseUnknown, separate, settingsIn } from './options'
+import { checkDb, readUrl } from './client/url'
 import type { Settings } from './options'
 
 /**
@@ -19,18 +22,11 @@ export interface RedisClusterNodes {
   readonly cluster?: readonly ({ readonly host?: string; readonly port?: number } | string | number)[] | undefined
 }
 
-export interface Dialer {
-  /** Makes a new client. Of what it throws or rejects with only our own refusals are shown: the rest may hold a secret. */
-  dial(role: RedisRole): Client | Promise<Client>
-  /** Asked of a client that has connected, before it is used; rejects if it will not do. */
-  vet?(client: Client, place: string): Promise<void>
-}
-
 /** Where connections come from. */
 export interface Source extends Dialer {
   readonly settings: Settings
   /** What the clients belong to, if it is a Cluster; of a function that is only known of each client. */
-  readonly cluster?: ClusterSource
+  readonly cluster?: ClusterClients
 }
 
 /** @throws InvalidArgumentError, UnsupportedError */
@@ -49,6 +45,7 @@ function fromOptions(source: object, options: object): Source {
   if (Object.keys(options).length > 0)
     throw new InvalidArgumentError('with ioredis options as the source, our options belong among them')
   const { settings, rest } = separate(source)
+  checkDb(rest['db'])
   const { cluster, natMap, ...each } = rest
   if (cluster !== undefined) return fromRecipe(settings, recipeOf(cluster, ofNodes(each), natMap))
   warnOfOverrides(overridden(rest))
@@ -56,23 +53,17 @@ function fromOptions(source: object, options: object): Source {
 }
 
 function fromUrl(text: string, options: object): Source {
-  let url: URL | undefined
-  try {
-    url = new URL(text)
-  } catch {
-    // Its own error would show the URL, and with it the password.
-  }
-  // Of the text, because ioredis takes REDISS:// for a connection without TLS.
-  if (!url?.hostname || !/^rediss?:\/\//.test(text))
-    throw new InvalidArgumentError('the URL must begin with redis:// or rediss:// and name a host')
-  const { settings, rest } = separate(options)
+  const url = readUrl(text)
+  const ofUrl = settingsIn(url)
+  const { settings, rest } = separate({ ...options, ...ofUrl })
+  checkDb(rest['db'])
   const must = forced(settings, rest)
   // For ioredis the URL wins over options.
   const queried = Object.keys(must).filter((key) => url.searchParams.has(key))
-  for (const key of queried) url.searchParams.delete(key)
+  for (const key of [...queried, ...Object.keys(ofUrl)]) url.searchParams.delete(key)
   warnOfOverrides([...overridden(rest), ...queried])
-  const address = queried.length === 0 ? text : url.href
-  return { settings, dial: () => create(address, { ...rest, ...must }) }
+  const address = url.search === new URL(text).search ? text : url.href
+  return { settings, dial: () => create(address, { ...rest, ...forced(settings, rest) }) }
 }
 
 function fromClient(source: RedisClient, options: object): Source {
@@ -92,7 +83,7 @@ function fromFactory(factory: RedisClientFactory, options: object): Source {
   const { settings, rest } = separate(options)
   refuseUnknown(rest)
   let warned = false
-  const cluster = new ClusterSource(settings, async (role) => {
+  const cluster = new ClusterClients(settings, async (role) => {
     const made: unknown = await factory(role)
     if (!isClient(made)) throw new InvalidArgumentError('the function did not give an ioredis client')
     if (given.has(made)) throw new InvalidArgumentError('the function must make a new client each time')
@@ -108,19 +99,19 @@ function fromFactory(factory: RedisClientFactory, options: object): Source {
     if (theirs) {
       const harmful = ['keyPrefix', 'commandTimeout', 'enableAutoPipelining']
       if (!warned) warned = warnOfOverrides(overridden(theirs).filter((key) => harmful.includes(key)))
-      Object.assign(theirs, ours, theirs['sentinels'] ? { failoverDetector: true } : {})
+      Object.assign(theirs, ours, lateForSentinel(theirs))
       if (theirs['sentinels'] && theirs['role'] === 'slave')
         throw new InvalidArgumentError('the function gave a client of a replica: nothing is published or kept there')
     }
     return client
   })
-  return { settings, ...cluster.dialer, cluster }
+  return { settings, ...cluster.dialer, isNode: (client) => cluster.made(client), cluster }
 }
 
 function fromRecipe(settings: Settings, recipe: ClusterRecipe): Source {
   warnOfOverrides(overridden(recipe.options))
-  const cluster = new ClusterSource(settings, () => recipe)
-  return { settings, ...cluster.dialer, cluster }
+  const cluster = new ClusterClients(settings, () => recipe)
+  return { settings, ...cluster.dialer, isNode: (client) => cluster.made(client), cluster }
 }
 
 /** As for Sentinels, options for every connection stand beside the list: ioredis' Cluster has them one level below. */

@@ -163,7 +163,7 @@ test("channels 'id': a glob over names is no pattern, so it lets wait but not li
 
 test('that PING is forbidden is a sign of life', async () => {
   await acl('silent', 'reset', 'on', `>${SECRET}`, 'allchannels', '+@all', '-ping')
-  const { transport, receiver } = make({ username: 'silent', password: SECRET, heartbeat: 15 })
+  const { transport, receiver } = make({ username: 'silent', password: SECRET, heartbeat: 300 })
   await transport.subscribe({ name: 'n' })
   const before = Number(/total_error_replies:(\d+)/.exec(await admin.info('stats'))?.[1])
   await eventually(async () => Number(/total_error_replies:(\d+)/.exec(await admin.info('stats'))?.[1]) >= before + 3)

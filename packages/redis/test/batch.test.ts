@@ -1,8 +1,8 @@
-import { ConnectionError, NotKeptError } from 'server-events'
+import { ConnectionError, homeOf, NotKeptError } from 'server-events'
 import type { EventKey, Message } from 'server-events'
-import { Batch } from '../src/batch'
-import type { Host } from '../src/batch'
-import type { Frame } from '../src/frame'
+import { Batch } from '../src/publish/batch'
+import type { Host } from '../src/publish/batch'
+import type { Frame } from '../src/publish/frame'
 import { event, outcome } from './support'
 
 const collecting = (made: Frame[]): Host => ({ made: (frame) => made.push(frame), closed: () => {}, full: () => {} })
@@ -167,4 +167,28 @@ describe('what settles together', () => {
     expect(await outcome(open!)).toBe('resolved')
     expect(mixed.size).toBe(0)
   })
+})
+
+test('each home has frames of its own, in its order; a DEL closes that of its own home only', () => {
+  const made: Frame[] = []
+  const batch = new Batch(
+    { ...dialect, channelOf: ({ name }, _, home = '') => `${name}:${home}` },
+    true,
+    collecting(made),
+  )
+  const add = (id: string): void => {
+    const home = homeOf(id)
+    void batch.frameFor({ name: 'a', id }, event('[]'), id, home).add(id)
+  }
+  const [one, other] = ['~AAAAaaaarko', '~BBBB-b_9I1p']
+  for (const id of [`1${one}`, `1${other}`, '1', `2${one}`, '2', `2${other}`]) add(id)
+  void batch.removal({ name: 'a', id: `1${one}` }, 'kept', homeOf(one)).add('')
+  for (const id of [`3${one}`, '3', `3${other}`]) add(id)
+  expect(made.map(({ channel, payload }) => [channel, payload.split('\n').slice(1).join(' ')])).toEqual([
+    ['a:AAAAaaaarko', `1${one} 2${one}`],
+    ['a:BBBB-b_9I1p', `1${other} 2${other} 3${other}`],
+    ['a:', '1 2 3'],
+    ['kept', ''],
+    ['a:AAAAaaaarko', `3${one}`],
+  ])
 })

@@ -93,15 +93,15 @@ describe('the process ends by itself', () => {
       execArgv: ['--require', join(__dirname, 'child/register.js')],
       args: [url, how],
     })
-    await child.line('closed')
+    await child.line('closed', 60_000)
     // Ends in time, or the test does.
     expect(await child.exited).toBe(0)
     expect(child.stderr).toBe('')
     expect(child.lines).toEqual(['closed'])
   }
-  test.each(['unused', 'used', 'connecting', 'answered'])('%s', async (how) => run(redis.url, how), 20_000)
+  test.each(['unused', 'used', 'connecting', 'answered'])('%s', async (how) => run(redis.url, how), 90_000)
   test.each(['connecting', 'waiting'])('%s, while the server is down', async (how) => {
     proxy.refuse()
     await run(proxy.url, how)
-  }, 20_000) // prettier-ignore
+  })
 })

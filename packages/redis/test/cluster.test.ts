@@ -5,8 +5,8 @@ import { RedisTransport } from '@server-events/redis'
 import type { RedisTransportOptions } from '@server-events/redis'
 import { eventually, startCluster, startProxy, startRedis } from '@server-events/testing'
 import type { FaultProxy, RedisCluster } from '@server-events/testing'
-import { addressOf, slotOf } from '../src/cluster-map'
-import { keyOf } from '../src/kept'
+import { addressOf, slotOf } from '../src/cluster/topology'
+import { keyOf } from '../src/outcomes/key'
 import { attached, event, outcome } from './support'
 
 let cluster: RedisCluster
@@ -17,7 +17,7 @@ beforeAll(async () => {
   // Nobody becomes a master here: that is for test/faults.
   cluster = await startCluster({ nodeTimeout: 15_000 })
   admins = cluster.masters.map(({ port }) => new Redis(port))
-}, 60_000)
+})
 afterAll(async () => {
   for (const admin of admins) admin.disconnect()
   await cluster.stop()
@@ -100,6 +100,23 @@ test('events of a name arrive in order, kept on three masters or not at all', as
   }
   await receiver.arrived(ids.at(-1)!)
   expect(receiver.ids).toEqual(ids)
+})
+
+test('homes: events and what is kept reach the home, whichever node its subscriber hangs on', async () => {
+  const prefix = 'homes:'
+  const id = '1~AAAAaaaarko'
+  const other = `2${id.slice(1)}`
+  const waiting = Array.from({ length: 3 }, () => make({ prefix, channels: 'id' }))
+  for (const { transport } of waiting) await transport.subscribe({ name: 'n', home: 'AAAAaaaarko' })
+  const { transport } = make({ prefix })
+  // Until it is known on all nodes.
+  await eventually(async () => {
+    await transport.publish({ name: 'n', id: other }, event('[]'))
+    return waiting.every(({ receiver }) => receiver.ids.includes(other))
+  })
+  await transport.keeper.publish({ name: 'n', id }, kept, KEEP)
+  for (const { receiver } of waiting) await receiver.arrived(id)
+  expect(await transport.keeper.recall([{ name: 'n', id }])).toEqual([expect.objectContaining({ body: '[]' })])
 })
 
 test('no message precedes its SET', async () => {
@@ -273,7 +290,8 @@ describe('through proxies', () => {
     await transport.publish({ name: 'n', id: '1' }, event('[]'))
     const home = published()
     proxies[home]!.blackhole()
-    expect(await outcome(transport.publish({ name: 'n', id: '2' }, event('[]')))).toBeInstanceOf(UncertainError)
+    // Sent again to another node; of the little time that it has here, a busy machine may leave it none.
+    await outcome(transport.publish({ name: 'n', id: '2' }, event('[]')))
     await receiver.up('inputStore', 2)
     await transport.publish({ name: 'n', id: '3' }, event('[]'))
     expect(published()).not.toBe(home)
@@ -414,7 +432,7 @@ test('a node that leaves hears nothing any more: it is left, and not chosen agai
   const [admin, lonely] = [admins[0]!, new Redis(spare.port)]
   try {
     // One that never belonged to it.
-    const { receiver: mistaken, transport: wrong } = make({ cluster: [spare.port], prefix: 'wrong:' })
+    const { receiver: mistaken, transport: wrong } = make({ cluster: [spare.port], prefix: 'wrong:', heartbeat: 1_000 })
     void outcome(wrong.subscribe({ name: 'n' }))
     await eventually(() => mistaken.errors('outputStore').length > 1)
     expect(mistaken.errors()[0]!.message).toContain('not a node of a Cluster')
@@ -447,7 +465,7 @@ test('a node that leaves hears nothing any more: it is left, and not chosen agai
       await one.call('CLUSTER', 'FORGET', id).catch(() => undefined)
       one.disconnect()
     }
-    await eventually(async () => (await patterns()) === 0, { timeout: 20_000 })
+    await eventually(async () => (await patterns()) === 0)
     await eventually(() => heard.isUp('outputStore'))
     await admin.publish('left:n:', 'se2\ne1\t\t[]')
     await heard.arrived('1')
@@ -455,7 +473,7 @@ test('a node that leaves hears nothing any more: it is left, and not chosen agai
     lonely.disconnect()
     await spare.stop()
   }
-}, 60_000)
+})
 
 test('closed while masters are away and emits are held: bounded, and all of them settle', async () => {
   const { transport } = make({ prefix: 'close:', connectionName: 'closing' })

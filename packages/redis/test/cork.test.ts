@@ -1,13 +1,15 @@
+import { Duplex } from 'node:stream'
 import Redis from 'ioredis'
 import { RedisTransport } from '@server-events/redis'
 import type { RedisRole } from '@server-events/redis'
 import { startRedis } from '@server-events/testing'
 import type { RedisServer } from '@server-events/testing'
+import { joinTexts } from '../src/client/join-texts'
 import { attached, event } from './support'
 
 /*
- * Spied on where a stream hands its bytes to the system: what a socket reads on the other side
- * may be together by chance.
+ * Spied on where a stream hands one text to the system: what a socket reads on the other side may be
+ * together by chance, and several texts of one call, which `_writev` would take, cost as much as several calls.
  */
 
 let redis: RedisServer
@@ -33,11 +35,6 @@ async function spied(role: RedisRole): Promise<{ transport: RedisTransport; writ
   jest.spyOn(stream, '_write').mockImplementation((chunk, encoding, callback) => {
     writes.push(String(chunk))
     write(chunk, encoding, callback)
-  })
-  const writev = stream._writev!.bind(stream)
-  jest.spyOn(stream as { _writev: typeof writev }, '_writev').mockImplementation((chunks, callback) => {
-    writes.push(chunks.map(({ chunk }) => String(chunk)).join(''))
-    writev(chunks, callback)
   })
   return { transport, writes }
 }
@@ -66,4 +63,33 @@ test('the questions of a recall are one write', async () => {
   const { transport, writes } = await spied('publish')
   await transport.keeper.recall(['1', '2', '3'].map((id) => ({ name: 'a', id })))
   expect(commands(writes)).toEqual([['get', 'get', 'get']])
+})
+
+test('what is no text, or of another encoding, goes as it is, in its place', () => {
+  const written: string[] = []
+  const socket = new Duplex({
+    decodeStrings: false,
+    write: (chunk, _, done) => {
+      written.push(String(chunk))
+      done()
+    },
+    writev: (chunks, done) => {
+      written.push(chunks.map(({ chunk }) => String(chunk)).join('|'))
+      done()
+    },
+  })
+  joinTexts(socket)
+  for (const chunks of [
+    ['é', 'b'],
+    ['é', Buffer.from('b'), 'c'],
+  ]) {
+    socket.cork()
+    for (const chunk of chunks) socket.write(chunk)
+    socket.write('ff', 'hex')
+    socket.uncork()
+  }
+  socket.cork()
+  for (const text of ['é', 'b']) socket.write(text)
+  socket.uncork()
+  expect(written).toEqual(['é|b|ff', 'é|b|c|ff', 'éb'])
 })

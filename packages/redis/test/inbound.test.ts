@@ -1,7 +1,7 @@
-import { Inbound } from '../src/inbound'
-import type { Desired } from '../src/inbound'
-import { byPattern, ById } from '../src/routes'
-import type { Route } from '../src/routes'
+import { DeliverOnce } from '../src/subscribe/deliver-once'
+import type { Desired } from '../src/subscribe/deliver-once'
+import { byPattern, ById } from '../src/wire/channels'
+import type { Route } from '../src/wire/channels'
 import { RecordingReceiver } from './support'
 
 const channel = 'se:n:1'
@@ -9,7 +9,7 @@ const frame = 'se2\ne1\t\t[]'
 
 /** `want` asks the server, `listen` has its answer as well. */
 function listening(): {
-  inbound: Inbound
+  inbound: DeliverOnce
   receiver: RecordingReceiver
   want: (id?: string) => Route
   listen: () => Route
@@ -17,7 +17,7 @@ function listening(): {
 } {
   const receiver = new RecordingReceiver()
   const desired: Desired = { channel: new Map(), pattern: new Map() }
-  const inbound = new Inbound(desired)
+  const inbound = new DeliverOnce(desired)
   const want = (id?: string): Route => {
     const route = id === undefined ? byPattern('se:', 'n', receiver) : new ById('se:', 'n', id, receiver)
     desired[route.kind].set(route.asked[0]!, { route })
@@ -164,7 +164,7 @@ test('the pattern of a name whose name is a glob', () => {
   const [wait, listen] = [new ById('s*:', key.name, key.id, receiver), byPattern('s*:', key.name, receiver)]
   desired.channel.set(wait.asked[0], { route: wait })
   desired.pattern.set(listen.asked[0]!, { route: listen })
-  const inbound = new Inbound(desired)
+  const inbound = new DeliverOnce(desired)
   const payload = 'se2\ne%3A*\t\t[]'
   inbound.message(wait.asked[0], payload)
   inbound.pmessage(listen.asked[0]!, wait.asked[0], payload)

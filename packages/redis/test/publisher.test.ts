@@ -43,6 +43,8 @@ test('a reply to PUBLISH that is swallowed, then a cut: it is sent again, and se
   proxy.heal()
   proxy.cut()
   await Promise.all(emitted)
+  // The server has them; the peer's connection may be behind.
+  await eventually(() => peer.receiver.ids.length >= 4)
   expect(peer.receiver.ids.sort()).toEqual(['1', '1', '2', '2'])
   expect(receiver.states('inputStore')).toEqual([true, false, true])
 })
@@ -99,7 +101,7 @@ test('a tick that takes longer than publishTimeout is held against nothing that 
 })
 
 test('one half-open episode with a stream of emits is one interruption', async () => {
-  const { transport, receiver } = make({ publishTimeout: 300 })
+  const { transport, receiver } = make({ publishTimeout: 2_000 })
   await transport.connect()
   proxy.blackhole('down')
   const settled: Promise<unknown>[] = []
@@ -108,9 +110,8 @@ test('one half-open episode with a stream of emits is one interruption', async (
     await new Promise((resolve) => setTimeout(resolve, 10))
   }
   proxy.heal()
-  const outcomes = await Promise.all(settled)
-  expect(outcomes[0]).toBeInstanceOf(UncertainError)
-  expect(outcomes.at(-1)).toBe('resolved')
+  // Found at half of publishTimeout: so all of them still have time on the next connection.
+  expect(new Set(await Promise.all(settled))).toEqual(new Set(['resolved']))
   await emit(transport, 'sentinel')
   expect(receiver.states('inputStore')).toEqual([true, false, true])
 })
@@ -122,6 +123,7 @@ test('a rejected emit is not written later, although the socket was only slow', 
   expect(await outcome(emit(transport, 'rejected'))).toBeInstanceOf(UncertainError)
   await eventually(() => !receiver.isUp('inputStore'))
   proxy.heal()
+  await receiver.up('inputStore', 2)
   await emit(transport, 'sentinel')
   await peer.receiver.arrived('sentinel')
   expect(peer.receiver.ids).toEqual(['sentinel'])

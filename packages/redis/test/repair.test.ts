@@ -130,7 +130,8 @@ test('a subscribe that is pending across an interruption settles before the stat
   await Promise.all(added)
   expect(order.indexOf('meanwhile')).toBeLessThan(order.indexOf('outputStore true'))
   expect(order.filter((entry) => entry.startsWith('outputStore'))).toEqual(['outputStore false', 'outputStore true'])
-  expect(await admin.call('PUBSUB', 'NUMPAT')).toBe(1 + added.length)
+  // The server may not have noticed yet that the first connection is gone.
+  await eventually(async () => (await admin.call('PUBSUB', 'NUMPAT')) === 1 + added.length)
 })
 
 test('half-open: the heartbeat finds it, and messages flow again', async () => {
@@ -157,7 +158,8 @@ test('a control: without a heartbeat nobody finds it', async () => {
 })
 
 test('an idle connection that answers lives on; so does one that is busy while its PING is not answered', async () => {
-  const { transport, receiver } = make({ heartbeat: 60 })
+  const heartbeat = 400
+  const { transport, receiver } = make({ heartbeat })
   await transport.subscribe({ name: 'n' })
   await receiver.up('outputStore')
   let pings = 0
@@ -167,36 +169,33 @@ test('an idle connection that answers lives on; so does one that is busy while i
   }
   await eventually(() => pings >= 3)
   proxy.filter = (direction, chunk) => {
-    if (direction === 'up') {
-      pings++
-      return undefined
-    }
-    return chunk
+    return direction === 'up' ? undefined : chunk
   }
-  pings = 0
   let count = 0
+  const from = performance.now()
   await eventually(async () => {
     await emit(peer, `busy${count++}`)
-    return count > 40
+    return performance.now() - from > 4 * heartbeat
   })
   expect(receiver.states('outputStore')).toEqual([true])
 })
 
 test('a blocked event loop does not cost the connection', async () => {
-  const { transport, receiver } = make({ heartbeat: 50, subscribeTimeout: 60, publishTimeout: 60 }, redis.url)
+  const { transport, receiver } = make({ heartbeat: 500, subscribeTimeout: 800, publishTimeout: 800 }, redis.url)
   await transport.subscribe({ name: 'n' })
   await transport.connect()
   await receiver.up('outputStore')
-  for (let round = 0; round < 5; round++) {
+  for (let round = 0; round < 3; round++) {
     const emitted = outcome(emit(transport, `${round}`))
     const subscribed = outcome(transport.subscribe({ name: `n${round}` }))
     await new Promise((resolve) => setImmediate(resolve))
-    const until = performance.now() + 200
+    // The server needs a moment of a busy machine to answer, well within the block.
+    const until = performance.now() + 1_600
     while (performance.now() < until);
     expect(await emitted).toBe('resolved')
     expect(await subscribed).toBe('resolved')
   }
-  await receiver.arrived('4')
+  await receiver.arrived('2')
   expect(receiver.states('outputStore')).toEqual([true])
   expect(receiver.states('inputStore')).toEqual([true])
 })
@@ -232,7 +231,7 @@ test('unsubscribe settles while down, at an interruption, and without an answer'
   proxy.heal()
   proxy.cut()
   await receiver.up('outputStore', 3)
-  expect(await admin.call('PUBSUB', 'NUMPAT')).toBe(1)
+  await eventually(async () => (await admin.call('PUBSUB', 'NUMPAT')) === 1)
   await transport.unsubscribe({ name: 'never subscribed' })
 })
 
@@ -275,20 +274,25 @@ test('a peer that answers no PUBLISH: a new connection gets its time, and does n
   const publishTimeout = 600
   const { transport, receiver } = make({ publishTimeout })
   await transport.connect()
-  proxy.filter = (direction, chunk) => (direction === 'down' && chunk[0] === 0x3a ? undefined : chunk)
+  const isSwallowed = (chunk: Buffer): boolean => chunk[0] === 0x3a || chunk.toString().startsWith('+PONG')
+  proxy.filter = (direction, chunk) => (direction === 'down' && isSwallowed(chunk) ? undefined : chunk)
   const settled: Promise<unknown>[] = []
   const from = performance.now()
   const emitting = setInterval(() => {
     settled.push(outcome(emit(transport, String(settled.length))))
   }, 10)
-  await eventually(() => performance.now() - from > 5 * publishTimeout, { timeout: 15_000 })
+  await eventually(() => performance.now() - from > 5 * publishTimeout)
   clearInterval(emitting)
   const interruptions = receiver.states('inputStore').filter((up) => !up).length
   // No more than what half of publishTimeout for each of them allows, however slow this machine is.
   expect(interruptions).toBeLessThanOrEqual((performance.now() - from) / (publishTimeout / 2))
   expect(interruptions).toBeGreaterThanOrEqual(2)
-  proxy.filter = undefined
   await Promise.all(settled)
+  // What was swallowed is missing for ever: the next answers would be taken for it.
+  const ups = receiver.states('inputStore').filter(Boolean).length + 1
+  proxy.filter = undefined
+  proxy.cut()
+  await receiver.up('inputStore', ups)
   await emit(transport, 'sound')
 })
 

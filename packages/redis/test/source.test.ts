@@ -1,3 +1,4 @@
+import { join } from 'node:path'
 import { Cluster, Redis } from 'ioredis'
 import type { RedisOptions } from 'ioredis'
 import { InvalidArgumentError, RemoteError, UnsupportedError } from 'server-events'
@@ -63,6 +64,28 @@ describe('refused at construction', () => {
     const cluster = new Cluster([{ host: 'h' }], { lazyConnect: true, useSRVRecords: true })
     expect(() => make(cluster)).toThrow(UnsupportedError)
     cluster.disconnect()
+  })
+
+  test.each([
+    ['redis://user:sec%zzret@host'], ['redis://:secret%@host/1'], ['rediss://us%er:secret@host'],
+  ])('a percent sign that encodes nothing: %s', (url) => {
+    for (const construct of [() => make(url), () => make(url, { prefix: 'x:' }), () => make({ cluster: [url] })]) {
+      expect(construct).toThrow(InvalidArgumentError)
+      expect(construct).toThrow(/write each % of them as %25/)
+      expect(construct).not.toThrow(/secret/)
+    }
+  }) // prettier-ignore
+
+  test.each([
+    [() => make('redis://host/shop')], [() => make('redis://host/1x')], [() => make('redis://host/%zz')], [() => make('redis://host', { db: -1 })],
+    [() => make({ db: 'two' })], [() => make({ db: 1.5 })], [() => make({ db: NaN })],
+  ])('a database that is none: %s', (construct) => {
+    expect(construct).toThrow(InvalidArgumentError)
+  }) // prettier-ignore
+
+  test('our options in the query of a URL, by the same rules', () => {
+    for (const query of ['heartbeat=soon', 'heartbeat=-1', 'channels=shard', 'batch=1', 'wire=3', 'wire=1.x&prefix='])
+      expect(() => make(`redis://host?${query}`)).toThrow(InvalidArgumentError)
   })
 
   test('and no message shows the password of a URL', () => {
@@ -174,6 +197,19 @@ describe('on a real server', () => {
     expect(client.mode).toBe('normal')
     client.disconnect()
   }) // prettier-ignore
+
+  test('our options in the query of a URL hold, over those beside it', async () => {
+    const transport = make(`${redis.url}/0?prefix=shop%3A&channels=name&heartbeat=0&batch=false`, { prefix: 'x:' })
+    transport.attach(new RecordingReceiver())
+    await transport.subscribe({ name: 'a' })
+    expect(await admin.pubsub('CHANNELS', '*a:')).toEqual(['shop:a:'])
+    await transport.close()
+    expect(warnings).toEqual([])
+  })
+
+  test('a Unix socket', async () => {
+    await roundTrip(make({ path: join(redis.directory, 'socket'), prefix: 'unix:' }))
+  })
 
   test('options reach ioredis, and what must be ours wins over a URL', async () => {
     const transport = make(`${redis.url}?connectionName=mine&autoResubscribe=true&enableOfflineQueue=true`, { db: 2 })

@@ -1,12 +1,12 @@
-import type { EventKey, Message, Receiver, Store, Topic } from 'server-events'
+import type { EventKey, Message, Receiver, Side, Topic } from 'server-events'
 import type { RedisTransport } from '@server-events/redis'
 import { eventually } from '@server-events/testing'
 
 type Call =
   | { readonly type: 'deliver'; readonly key: EventKey; readonly message: Message }
-  | { readonly type: 'state'; readonly store: Store; readonly up: boolean; readonly cause: Error | undefined }
+  | { readonly type: 'state'; readonly store: Side; readonly up: boolean; readonly cause: Error | undefined }
   | { readonly type: 'lost'; readonly topic: Topic; readonly error: Error }
-  | { readonly type: 'error'; readonly store: Store; readonly error: Error }
+  | { readonly type: 'error'; readonly store: Side; readonly error: Error }
 
 /** Writes down what a transport tells it. */
 export class RecordingReceiver implements Receiver {
@@ -20,13 +20,13 @@ export class RecordingReceiver implements Receiver {
   deliver(key: EventKey, message: Message): void {
     this.calls.push({ type: 'deliver', key, message })
   }
-  state(store: Store, up: boolean, cause?: Error): void {
+  state(store: Side, up: boolean, cause?: Error): void {
     this.calls.push({ type: 'state', store, up, cause })
   }
   lost(topic: Topic, error: Error): void {
     this.calls.push({ type: 'lost', topic, error })
   }
-  error(store: Store, error: Error): void {
+  error(store: Side, error: Error): void {
     this.calls.push({ type: 'error', store, error })
   }
 
@@ -39,7 +39,7 @@ export class RecordingReceiver implements Receiver {
     return this.delivered.map(({ key }) => key.id)
   }
 
-  errors(store?: Store): Error[] {
+  errors(store?: Side): Error[] {
     return this.calls.flatMap((call) =>
       call.type === 'error' && (store === undefined || call.store === store) ? [call.error] : [],
     )
@@ -49,21 +49,21 @@ export class RecordingReceiver implements Receiver {
     return this.calls.flatMap((call) => (call.type === 'lost' ? [{ topic: call.topic, error: call.error }] : []))
   }
 
-  states(store: Store): boolean[] {
+  states(store: Side): boolean[] {
     return this.calls.flatMap((call) => (call.type === 'state' && call.store === store ? [call.up] : []))
   }
 
-  isUp(store: Store): boolean {
+  isUp(store: Side): boolean {
     return this.states(store).at(-1) ?? false
   }
 
   /** Resolves when the store has come up for the nth time. */
-  async up(store: Store, times = 1): Promise<void> {
-    await eventually(() => this.states(store).filter(Boolean).length >= times, { timeout: 15_000 })
+  async up(store: Side, times = 1): Promise<void> {
+    await eventually(() => this.states(store).filter(Boolean).length >= times)
   }
 
-  async arrived(id: string, timeout = 5_000): Promise<void> {
-    await eventually(() => this.ids.includes(id), { timeout })
+  async arrived(id: string): Promise<void> {
+    await eventually(() => this.ids.includes(id))
   }
 }
 

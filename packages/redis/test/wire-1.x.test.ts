@@ -1,13 +1,13 @@
 import { InvalidArgumentError, SerializationError, UnsupportedError } from 'server-events'
 import type { Message } from 'server-events'
 import { RedisTransport } from '@server-events/redis'
-import { dialectOf } from '../src/dialect'
-import type { Dialect } from '../src/dialect'
-import { payloadOf1x, read1x } from '../src/wire-1.x'
+import { modesOf } from '../src/wire/modes'
+import type { Modes } from '../src/wire/modes'
+import { payloadOf1x, read1x } from '../src/wire/v1'
 import { RecordingReceiver, event } from './support'
 
 const key = { name: 'pi event', id: '314' }
-const dialect = (wire: '2' | '1.x' | 'both'): Dialect => dialectOf({ prefix: 'se:', channels: 'pattern', wire })
+const dialect = (wire: '2' | '1.x' | 'both'): Modes => modesOf({ prefix: 'se:', channels: 'pattern', wire })
 
 function read(name: string, channel: string, payload: unknown): RecordingReceiver {
   const receiver = new RecordingReceiver()

@@ -1,0 +1,35 @@
+import type { EventKey, Message, Receiver } from 'server-events'
+import { keyOf } from './key'
+import type { Publisher } from '../publish/publisher'
+import { readLoneFrame, unreadable } from '../wire/v2'
+
+/** Reads kept outcomes. */
+export class Recaller {
+  readonly #publisher: Publisher
+  readonly #prefix: string
+  readonly #receiver: Receiver
+
+  constructor(publisher: Publisher, prefix: string, receiver: Receiver) {
+    this.#publisher = publisher
+    this.#prefix = prefix
+    this.#receiver = receiver
+  }
+
+  /** One answer per key: the message, `undefined` for none, an Error for not known. Never rejects. */
+  async recall(keys: readonly EventKey[]): Promise<(Message | undefined | Error)[]> {
+    const found = await this.#publisher.lookup(keys.map((key) => keyOf(this.#prefix, key)))
+    return keys.map((key, index) => {
+      const value = found[index]
+      if (value === null) return undefined
+      return typeof value === 'string' ? this.#read(key, value) : value
+    })
+  }
+
+  #read(key: EventKey, value: string): Message | Error {
+    const message = readLoneFrame(key.id, value)
+    if (message) return message
+    const error = unreadable(key.name)
+    this.#receiver.error('inputStore', error)
+    return error
+  }
+}
