@@ -1,0 +1,234 @@
+import { eventually, startPostgres } from '@server-events/testing'
+import type { PostgresServer } from '@server-events/testing'
+import { Client } from 'pg'
+import { postgresMigration } from '../src'
+import { keyOf } from '../src/wire/names'
+import { closeAll, event, execute, open, rejection } from './support'
+
+let postgres: PostgresServer
+
+beforeAll(async () => {
+  postgres = await startPostgres()
+  await execute(postgres, postgresMigration())
+})
+
+afterEach(closeAll)
+
+afterAll(() => postgres.stop())
+
+const key = (id: string | number): { name: string; id: string } => ({ name: 'report', id: String(id) })
+const count = async (): Promise<number> =>
+  Number((await execute(postgres, 'SELECT count(*) FROM server_events_outcomes'))[0]?.['count'])
+
+describe('the table', () => {
+  test('that is not there: connect and whatever needs it reject with what to do, and plain events go', async () => {
+    const { transport } = open(postgres.url, { table: 'missing' })
+    const error = await rejection(transport.connect())
+    expect(error).toMatchObject({ code: 'ERR_UNSUPPORTED' })
+    expect(error.message).toBe(
+      `postgres at 127.0.0.1:${postgres.port} has no table missing for outcomes as it has to be (it is not there): ` +
+        'run the SQL that postgresMigration() gives, or set option table to false and do without keep',
+    )
+    const keeper = transport.keeper!
+    expect(await rejection(keeper.publish(key(1), event('1'), 1_000))).toMatchObject({ code: 'ERR_UNSUPPORTED' })
+    expect(await keeper.recall([key(1)])).toMatchObject([{ code: 'ERR_UNSUPPORTED' }])
+    expect(await rejection(keeper.forget(key(1)))).toMatchObject({ code: 'ERR_UNSUPPORTED' })
+    await transport.publish(key(1), event('plain'))
+  })
+
+  test.each([
+    ['key text PRIMARY KEY, body bytea, expires_at timestamptz', 'column key has to be bytea'],
+    ['key bytea PRIMARY KEY, body bytea', 'column expires_at has to be timestamp with time zone'],
+    ['key bytea, body bytea, expires_at timestamptz', 'column key has to be the primary key'],
+  ])('that is another one (%s)', async (columns, reason) => {
+    await execute(postgres, `DROP TABLE IF EXISTS other; CREATE TABLE other (${columns})`)
+    const { transport } = open(postgres.url, { table: 'other' })
+    expect((await rejection(transport.connect())).message).toContain(reason)
+  })
+
+  test('may be made while the process runs, in a schema, and its migration can be run again', async () => {
+    const { transport } = open(postgres.url, { table: 'app.outcomes' })
+    await rejection(transport.connect())
+    const sql = postgresMigration({ table: 'app.outcomes' })
+    await execute(postgres, `CREATE SCHEMA app; ${sql}; ${sql}`)
+    await transport.keeper?.publish(key(1), event('kept'), 60_000)
+    expect(await transport.keeper?.recall([key(1)])).toEqual([event('kept')])
+    expect(await execute(postgres, 'SELECT key FROM app.outcomes')).toEqual([{ key: keyOf('se', key(1)) }])
+  })
+
+  test('has an index of its own, however long its name', async () => {
+    const tables = ['a', 'b'].map((end) => `${'x'.repeat(62)}${end}`)
+    await execute(postgres, tables.map((table) => postgresMigration({ table })).join(''))
+    const indexes = await execute(
+      postgres,
+      `SELECT tablename FROM pg_indexes WHERE tablename LIKE 'xxx%' AND indexdef LIKE '%(expires_at)' ORDER BY 1`,
+    )
+    expect(indexes).toEqual(tables.map((tablename) => ({ tablename })))
+  })
+
+  test('is not needed by who has no use for it', async () => {
+    const { transport } = open(postgres.url, { table: false })
+    expect(transport.keeper).toBeUndefined()
+    await transport.connect()
+  })
+
+  test('that must not be used: ForbiddenError, and the events of others go on', async () => {
+    await execute(
+      postgres,
+      "CREATE ROLE reader LOGIN PASSWORD 'reader'; GRANT SELECT ON server_events_outcomes TO reader",
+    )
+    const { transport } = open(postgres.url.replace('owner:owner-secret', 'reader:reader'))
+    const error = await rejection(transport.keeper!.publish(key(1), event('1'), 1_000))
+    expect(error).toMatchObject({ code: 'ERR_NOT_KEPT', cause: { code: 'ERR_FORBIDDEN' } })
+    expect(await rejection(transport.keeper!.forget(key(1)))).toMatchObject({ code: 'ERR_FORBIDDEN' })
+    expect(await transport.keeper!.recall([key('nothing')])).toEqual([undefined])
+  })
+})
+
+test('a row that somebody holds in an open transaction holds up nobody else, and is kept in the end', async () => {
+  const worker = open(postgres.url)
+  const { keeper } = worker.transport
+  await keeper?.publish(key('held'), event('before'), 60_000)
+  const client = new Client(postgres.url)
+  await client.connect()
+  await client.query('BEGIN')
+  await client.query('SELECT FROM server_events_outcomes WHERE key = $1 FOR UPDATE', [keyOf('se', key('held'))])
+  const ends: string[] = []
+  const held = keeper!.publish(key('held'), event('after'), 60_000).then(() => ends.push('held'))
+  const others = Array.from({ length: 50 }, (_, i) =>
+    keeper!.publish({ name: 'other', id: String(i) }, event(`${i}`), 60_000),
+  )
+  await Promise.all(others).then(() => ends.push('others'))
+  await client.query('ROLLBACK')
+  await client.end()
+  await held
+  expect(ends).toEqual(['others', 'held'])
+  expect(await keeper?.recall([key('held')])).toEqual([event('after')])
+  expect(worker.receiver.log).toEqual(['inputStore up'])
+})
+
+describe('rows that open transactions of others hold', () => {
+  const held = Array.from({ length: 40 }, (_, i) => key(`held ${i}`))
+  const inserting = [key('inserting 1'), key('inserting 2')]
+  const free = Array.from({ length: 200 }, (_, i) => key(`free ${i}`))
+  let client: Client
+
+  beforeEach(async () => {
+    await execute(postgres, 'TRUNCATE server_events_outcomes')
+    const keeper = open(postgres.url).transport.keeper!
+    await Promise.all(held.map((one) => keeper.publish(one, event('before'), 60_000)))
+    client = new Client(postgres.url)
+    await client.connect()
+    await client.query('BEGIN')
+    const keys = held.map((one) => keyOf('se', one))
+    await client.query('SELECT FROM server_events_outcomes WHERE key = ANY($1) FOR UPDATE', [keys])
+    for (const one of inserting)
+      await client.query("INSERT INTO server_events_outcomes VALUES ($1, '', now())", [keyOf('se', one)])
+  })
+
+  afterEach(() => client.end())
+
+  const mixed = [...held, ...inserting, ...free].sort(() => Math.random() - 0.5)
+
+  test('hold up none of other keys: those are kept meanwhile, and told once the held ones are given up', async () => {
+    const { transport } = open(postgres.url, { publishTimeout: 60_000 })
+    const ends = await Promise.allSettled(mixed.map((one) => transport.keeper!.publish(one, event('after'), 60_000)))
+    const refused = mixed.filter((_, i) => ends[i]?.status === 'rejected')
+    expect(new Set(refused)).toEqual(new Set([...held, ...inserting]))
+    const [first] = ends.filter((end) => end.status === 'rejected')
+    expect(first?.reason).toMatchObject({
+      code: 'ERR_NOT_KEPT',
+      cause: {
+        message:
+          'its row in table server_events_outcomes was locked by another transaction for 2000 ms (SQLSTATE 55P03)',
+      },
+    })
+    const found = await transport.keeper?.recall(free)
+    expect(found).toEqual(free.map(() => event('after')))
+  })
+
+  test('are kept when those end, the last of each key last', async () => {
+    const { keeper } = open(postgres.url, { publishTimeout: 60_000 }).transport
+    const first = mixed.map((one) => keeper!.publish(one, event('first'), 60_000))
+    const found = async (): Promise<unknown> => keeper?.recall(free)
+    await eventually(async () => JSON.stringify(await found()) === JSON.stringify(free.map(() => event('first'))))
+    const second = mixed.map((one) => keeper!.publish(one, event('second'), 60_000))
+    await client.query('ROLLBACK')
+    await Promise.all([...first, ...second])
+    expect(await keeper?.recall(mixed)).toEqual(mixed.map(() => event('second')))
+  })
+
+  test('so with first outcomes', async () => {
+    const { keeper } = open(postgres.url, { publishTimeout: 60_000 }).transport
+    const once = ({ body }: { readonly body: unknown }): 'same' | 'other' => (body === 'first' ? 'same' : 'other')
+    const first = mixed.map((one) => keeper!.publish(one, event('first'), 60_000, once))
+    const found = async (): Promise<unknown> => keeper?.recall(free)
+    await eventually(async () => JSON.stringify(await found()) === JSON.stringify(free.map(() => event('first'))))
+    await client.query('ROLLBACK')
+    const ends = await Promise.allSettled(first)
+    const settled = mixed.filter((_, i) => ends[i]?.status === 'rejected')
+    expect(new Set(settled)).toEqual(new Set(held))
+  })
+
+  test('and forgetting one', async () => {
+    const { keeper } = open(postgres.url, { publishTimeout: 60_000 }).transport
+    const forgotten = mixed.map((one) => keeper!.forget(one))
+    const other = keeper!.publish(key('other'), event('other'), 60_000)
+    await eventually(async () => (await keeper?.recall([key('other')]))?.[0] !== undefined)
+    await client.query('ROLLBACK')
+    await Promise.all([...forgotten, other])
+    expect(await keeper?.recall(mixed)).toEqual(mixed.map(() => undefined))
+  })
+})
+
+test('a body that cannot be read fails nobody else who reads', async () => {
+  const keeper = open(postgres.url).transport.keeper!
+  const ids = Array.from({ length: 20 }, (_, i) => key(`read ${i}`))
+  await Promise.all(ids.map((one) => keeper.publish(one, event('kept'), 60_000)))
+  const bad = keyOf('se', ids[7]!).toString('hex')
+  await execute(postgres, `UPDATE server_events_outcomes SET body = '\\xff00' WHERE key = '\\x${bad}'`)
+  const found = await keeper.recall(ids)
+  expect(found[7]).toMatchObject({ code: 'ERR_SERIALIZATION' })
+  expect(found.filter((one) => JSON.stringify(one) === JSON.stringify(event('kept')))).toHaveLength(19)
+})
+
+test('processes that keep the same ids in opposite order do not block each other', async () => {
+  const workers = Array.from({ length: 4 }, () => open(postgres.url))
+  const ids = Array.from({ length: 100 }, (_, i) => i)
+  const orders = workers.map((_, i) => (i % 2 ? [...ids].reverse() : ids))
+  for (let round = 0; round < 3; round++)
+    await Promise.all(
+      workers.flatMap(({ transport }, i) =>
+        orders[i]!.map((id) => transport.keeper!.publish(key(id), event(`${round}`), 60_000)),
+      ),
+    )
+  expect(await workers[0]!.transport.keeper?.recall(ids.map(key))).toEqual(ids.map(() => event('2')))
+  for (const { receiver } of workers) expect(receiver.log).toEqual(['inputStore up'])
+})
+
+test('what has expired is removed, however much it is, and nothing else', async () => {
+  await execute(
+    postgres,
+    `TRUNCATE server_events_outcomes;
+     INSERT INTO server_events_outcomes SELECT sha256(i::text::bytea), '', now() - interval '1 s' FROM generate_series(1, 2500) i`,
+  )
+  const { transport } = open(postgres.url, { sweep: 50 })
+  await transport.keeper?.publish(key('stays'), event('stays'), 60_000)
+  await eventually(async () => (await count()) === 1)
+  expect(await transport.keeper?.recall([key('stays')])).toEqual([event('stays')])
+})
+
+test('what is kept goes by the clock of the server, whatever ours says', async () => {
+  const { transport } = open(postgres.url)
+  jest.spyOn(Date, 'now').mockReturnValue(0)
+  try {
+    await transport.keeper?.publish(key('late'), event('late'), 60_000)
+  } finally {
+    jest.restoreAllMocks()
+  }
+  const [row] = await execute(
+    postgres,
+    "SELECT max(expires_at) - clock_timestamp() BETWEEN interval '50 s' AND interval '60 s' AS right FROM server_events_outcomes",
+  )
+  expect(row).toEqual({ right: true })
+})
