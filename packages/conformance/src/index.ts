@@ -5,4 +5,4 @@
  */
 
 export { transportConformance } from './transport-conformance'
-export type { ConformanceHub, ConformanceOptions, Register } from './options'
+export type { ConformanceHub, ConformanceOptions, Forbidden, Register } from './options'

@@ -8,8 +8,11 @@ import type { Topic, Transport } from 'server-events'
 export interface Register {
   (name: string, run: () => Promise<void>): unknown
   /** Where the runner has it, what does not apply is registered with it. */
-  readonly skip?: (name: string, run: () => Promise<void>) => unknown
+  readonly skip?: ((name: string, run: () => Promise<void>) => unknown) | undefined
 }
+
+/** What a broker can refuse a topic: to subscribe to it, to publish to it, to keep, read and forget outcomes of it. */
+export type Forbidden = 'subscribe' | 'publish' | 'store'
 
 /** One isolated broker, and what the kit can do to it. What a hub cannot do it does not have: those cases are skipped. */
 export interface ConformanceHub {
@@ -18,12 +21,37 @@ export interface ConformanceHub {
   /** Cuts every connection of the hub once. They heal by themselves. */
   interrupt?(): void | Promise<void>
   /**
-   * From when this settles on, the broker lets nobody subscribe to the topic or publish to it.
+   * From when this settles on, the broker lets nobody subscribe to the topic or publish to it (see `forbids`).
    * `allowed` are the other topics of the case, for brokers whose rules list what is allowed.
    */
   forbid?(topic: Topic, allowed: readonly Topic[]): void | Promise<void>
+  /**
+   * From when this settles on the broker is silent (SIGSTOP): connections stay, new ones may come to be, nothing is
+   * answered. `thaw` wakes it. Both or none. The transports need deadlines, and a heartbeat, well below `timeout`:
+   * what was asked of a frozen broker has to have settled by then.
+   */
+  freeze?(): void | Promise<void>
+  /** Wakes the broker that `freeze` has silenced. */
+  thaw?(): void | Promise<void>
+  /**
+   * From when this settles on the broker is not there (SIGKILL): connections are cut, new ones refused. `start` brings
+   * it back, at the same place; what was kept may be gone then. Both or none.
+   */
+  stop?(): void | Promise<void>
+  /** Brings the broker back that `stop` has ended. */
+  start?(): void | Promise<void>
   /** A new transport with credentials that the broker refuses. */
   unauthorized?(): Transport
+  /**
+   * What no error may have in its text or properties: the passwords and tokens that the transports were given, wrong
+   * ones too. Make them unlike anything that a text could have by chance.
+   */
+  readonly secrets?: readonly string[] | undefined
+  /**
+   * What `forbid` takes away; `['subscribe', 'publish']` unless given. For brokers that can refuse only one of them, or
+   * the store as well.
+   */
+  readonly forbids?: readonly Forbidden[] | undefined
   /** Ends the broker, or what is this hub's of it. Called once, when all transports are closed. */
   close(): void | Promise<void>
 }

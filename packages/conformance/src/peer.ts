@@ -1,4 +1,5 @@
-import type { EventKey, Message, Receiver, Store, Topic, Transport } from 'server-events'
+import type { EventKey, Message, Receiver, Side, Topic, Transport } from 'server-events'
+import { describeError } from './support/show'
 
 export interface Heard {
   readonly key: EventKey
@@ -15,28 +16,41 @@ export class Peer implements Receiver {
   readonly heard: Heard[] = []
   readonly probes: EventKey[] = []
   readonly losses: { readonly topic: Topic; readonly error: Error }[] = []
+  /** Every error that it was given, and how: 'told inputStore'. */
+  readonly errors: { readonly how: string; readonly error: unknown }[] = []
+  /** The keys that `wants` was asked for. */
+  readonly asked: EventKey[] = []
+  /** What `wants` answers. */
+  wanted: (key: EventKey) => boolean = () => true
   /** Called inside `deliver` and `state`, after they are written down. */
   onDeliver: (heard: Heard) => void = () => {}
-  onState: (store: Store, up: boolean) => void = () => {}
+  onState: (store: Side, up: boolean) => void = () => {}
 
-  constructor(readonly transport: Transport) {}
+  readonly transport: Transport
+  /** Which one of its case it is. */
+  readonly number: number
+
+  constructor(transport: Transport, number = 0) {
+    this.transport = transport
+    this.number = number
+  }
 
   /** The bodies that arrived, as text. */
   get bodies(): string[] {
     return this.heard.map(({ message }) => textOf(message))
   }
 
-  states(store: Store): boolean[] {
+  states(store: Side): boolean[] {
     const told = this.log.filter((line) => line === `${store} up` || line === `${store} down`)
     return told.map((line) => line.endsWith('up'))
   }
 
-  ups(store: Store): number {
+  ups(store: Side): number {
     return this.states(store).filter(Boolean).length
   }
 
   /** Resolves, as a promise reaction of it, when the store is told to be so the next time. */
-  next(store: Store, up: boolean): Promise<void> {
+  next(store: Side, up: boolean): Promise<void> {
     const before = this.onState
     return new Promise((resolve) => {
       this.onState = (...told) => {
@@ -46,8 +60,9 @@ export class Peer implements Receiver {
     })
   }
 
-  wants(): boolean {
-    return true
+  wants(key: EventKey): boolean {
+    this.asked.push({ ...key })
+    return this.wanted(key)
   }
 
   deliver(key: EventKey, message: Message): void {
@@ -61,31 +76,24 @@ export class Peer implements Receiver {
     this.onDeliver(heard)
   }
 
-  state(store: Store, up: boolean): void {
+  state(store: Side, up: boolean, cause?: Error): void {
     this.log.push(`${store} ${up ? 'up' : 'down'}`)
+    if (cause !== undefined) this.errors.push({ how: `told of ${store}, as the cause that it is down,`, error: cause })
     this.onState(store, up)
   }
 
   lost(topic: Topic, error: Error): void {
     this.log.push(`lost ${topic.name}`)
     this.losses.push({ topic, error })
+    this.errors.push({ how: 'told of a lost topic, with', error })
   }
 
-  error(store: Store, error: Error): void {
+  error(store: Side, error: Error): void {
     this.log.push(`${store} error ${describeError(error)}`)
+    this.errors.push({ how: `told of ${store}:`, error })
   }
 }
 
 function textOf({ body }: Message): string {
   return typeof body === 'string' ? body : Buffer.from(body).toString('latin1')
-}
-
-export function codeOf(error: unknown): unknown {
-  return (error as { code?: unknown } | null | undefined)?.code
-}
-
-export function describeError(error: unknown): string {
-  if (!(error instanceof Error)) return `${typeof error} instead of an Error`
-  const code = codeOf(error)
-  return `${typeof code === 'string' ? code : error.name}: ${error.message}`
 }

@@ -1,21 +1,40 @@
 import { reasonToSkip } from './case'
 import type { Case } from './case'
 import { delivery } from './cases/delivery'
+import { expiry } from './cases/expiry'
+import { homes } from './cases/homes'
 import { interruption } from './cases/interruption'
 import { keeping } from './cases/keeping'
+import { kept } from './cases/kept'
 import { lifecycle } from './cases/lifecycle'
 import { messages } from './cases/messages'
+import { once as keptOnce } from './cases/once'
 import { order } from './cases/order'
+import { outage } from './cases/outage'
+import { questions } from './cases/questions'
 import { refusal } from './cases/refusal'
 import { subscription } from './cases/subscription'
 import { BrokenContract } from './contract'
 import { checked } from './options'
 import type { ConformanceHub, ConformanceOptions } from './options'
-import { describeError } from './peer'
+import { describeError } from './support/show'
+import { Unreachable, preflight } from './preflight'
 import { skipRunning } from './skip'
 import { HubError, NotApplicable, Stage } from './stage'
 
-const themes = { lifecycle, delivery, subscription, interruption, refusal, keeping, messages, order }
+const themes = {
+  lifecycle,
+  delivery,
+  subscription,
+  homes,
+  interruption,
+  outage,
+  refusal,
+  keeping: [...keeping, ...expiry, ...kept, ...keptOnce],
+  messages,
+  questions,
+  order,
+}
 
 /**
  * Registers every case of the contract with a test runner. Call it at the top of a test file, or in
@@ -29,6 +48,14 @@ const themes = { lifecycle, delivery, subscription, interruption, refusal, keepi
 export function transportConformance(options: ConformanceOptions): void {
   const { test, createHub, timeout } = checked(options)
   const known = declarations(createHub)
+  const reachable = once(async () => {
+    const hub = await createHub()
+    try {
+      return await preflight(hub, timeout)
+    } finally {
+      await hub.close()
+    }
+  })
 
   for (const [theme, cases] of Object.entries(themes)) {
     for (const one of cases) {
@@ -41,6 +68,7 @@ export function transportConformance(options: ConformanceOptions): void {
       }
       // No parameters: jest would take one for a callback. What runners hand over all the same can skip.
       test(title, async function (this: unknown, ...context: unknown[]): Promise<void> {
+        await checkReachable(reachable)
         const reasonNow = await runCase(one, createHub, timeout)
         if (reasonNow !== undefined) skipRunning(this, context[0], title, reasonNow)
       })
@@ -67,6 +95,24 @@ function declarations(createHub: ConformanceOptions['createHub']): ((one: Case) 
   return (one) => reasons.get(one)
 }
 
+/** The first case that runs makes the attempt and tells all of it; the others stop at once. */
+async function checkReachable(
+  reachable: () => { readonly result: Promise<string | undefined>; readonly first: boolean },
+) {
+  const { result, first } = reachable()
+  const why = await result
+  if (why === undefined) return
+  throw new Unreachable(first ? why : 'not run: the broker of this hub cannot be reached, as the first case says')
+}
+
+function once<T>(make: () => Promise<T>): () => { readonly result: Promise<T>; readonly first: boolean } {
+  let made: Promise<T> | undefined
+  return () => {
+    const first = made === undefined
+    return { result: (made ??= make()), first }
+  }
+}
+
 /** Gives the reason if it does not apply. */
 async function runCase(
   one: Case,
@@ -80,6 +126,7 @@ async function runCase(
     const stage = new Stage(hub, one.contract, timeout)
     try {
       await one.run(stage)
+      stage.judge()
     } catch (error) {
       if (error instanceof NotApplicable) return error.message
       if (error instanceof BrokenContract || error instanceof HubError) throw error

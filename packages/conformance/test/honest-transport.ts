@@ -1,4 +1,12 @@
-import { AuthError, ClosedError, ForbiddenError, InvalidArgumentError, UncertainError } from 'server-events'
+import {
+  AuthError,
+  ClosedError,
+  ConnectionError,
+  ForbiddenError,
+  homeOf,
+  InvalidArgumentError,
+  UncertainError,
+} from 'server-events'
 import type { EventKey, Keeper, Message, Receiver, Topic, Transport } from 'server-events'
 import type { ToyClient, ToyError } from '@server-events/testing'
 
@@ -7,10 +15,12 @@ const stores = ['inputStore', 'outputStore'] as const
 /** Everything that the contract asks for, over a client that repairs itself. What lies is made from it. */
 export class HonestTransport implements Transport {
   readonly routing: 'name' | 'id' = 'id'
+  readonly homes: boolean = false
+  readonly questions?: true
   readonly keeper: Keeper = {
     publish: async (key, message, keepMs) => {
       // In this order, and without waiting: what is published next must not overtake it.
-      await Promise.all([this.store(key, message, keepMs), this.publish(key, message)])
+      await Promise.all([this.store(key, message, keepMs), this.announce(key, message)])
     },
     recall: (keys) =>
       Promise.all(
@@ -33,6 +43,7 @@ export class HonestTransport implements Transport {
     this.receiver = receiver
     this.client.on('ready', () => this.told(true))
     this.client.on('disconnect', () => this.told(false))
+    this.client.on('failed', (error) => this.failed(error))
     this.client.on('denied', (subject) => this.denied(subject))
     this.client.on('message', (subject, payload) => this.heard(subject, payload))
   }
@@ -42,6 +53,11 @@ export class HonestTransport implements Transport {
   }
 
   publish(key: EventKey, message: Message): Promise<void> {
+    return this.announce(key, message)
+  }
+
+  /** Apart from publish, so that who lies there is honest about what it keeps. */
+  protected announce(key: EventKey, message: Message): Promise<void> {
     return this.ours(this.client.publish(this.subject(key), this.encode(message)))
   }
 
@@ -69,27 +85,39 @@ export class HonestTransport implements Transport {
     for (const store of stores) this.receiver?.state(store, up)
   }
 
+  protected failed(error: ToyError): void {
+    for (const store of stores) this.receiver?.error(store, this.ourError(error))
+  }
+
   protected denied(subject: string): void {
     this.topics.delete(subject)
-    const [name = '', id = '*'] = subject.split('/')
-    const topic = { name: decodeURIComponent(name), ...(id !== '*' && { id: decodeURIComponent(id) }) }
-    this.receiver?.lost(topic, new ForbiddenError(`the broker forbids ${subject}`))
+    const [name = '', part = '*', id] = subject.split('/')
+    const only = id === undefined ? { id: decodeURIComponent(part) } : { home: part.slice(1) }
+    this.receiver?.lost(
+      { name: decodeURIComponent(name), ...(part !== '*' && only) },
+      new ForbiddenError(`the broker forbids ${subject}`),
+    )
   }
 
   protected heard(subject: string, payload: string): void {
-    const [name = '', id = ''] = subject.split('/')
-    if (!this.topics.has(subject) && !this.topics.has(`${name}/*`)) return
-    this.deliver({ name: decodeURIComponent(name), id: decodeURIComponent(id) }, this.decode(payload))
+    if (!this.covers(subject)) return
+    const [name = '', ...ids] = subject.split('/')
+    this.deliver({ name: decodeURIComponent(name), id: decodeURIComponent(ids.at(-1) ?? '') }, this.decode(payload))
+  }
+
+  protected covers(subject: string): boolean {
+    const [name = '', home] = subject.split('/')
+    return [subject, `${name}/*`, `${name}/${home}/*`].some((desired) => this.topics.has(desired))
   }
 
   protected deliver(key: EventKey, message: Message): void {
-    this.receiver?.deliver(key, message)
+    if (this.receiver?.wants(key)) this.receiver.deliver(key, message)
   }
 
-  /** Without id a wildcard; `encodeURIComponent` leaves `*` alone. */
-  protected subject({ name, id }: Topic): string {
+  /** Without id a wildcard, which no encoded text is. What is of a home has three parts. */
+  protected subject({ name, id, home = id === undefined ? undefined : homeOf(id) }: Topic): string {
     const encode = (text: string): string => encodeURIComponent(text).replaceAll('*', '%2A')
-    return `${encode(name)}/${id === undefined ? '*' : encode(id)}`
+    return [encode(name), ...(home === undefined ? [] : [`~${home}`]), id === undefined ? '*' : encode(id)].join('/')
   }
 
   protected storeKey({ name, id }: EventKey): string {
@@ -119,6 +147,7 @@ export class HonestTransport implements Transport {
     if (code === 'DENIED') return new ForbiddenError(message)
     if (code === 'BAD_PASSWORD') return new AuthError(message)
     if (code === 'ENDED') return new ClosedError(message)
+    if (code === 'UNREACHABLE') return new ConnectionError(message)
     return new UncertainError(message)
   }
 }

@@ -4,6 +4,7 @@ import type { ToyClient } from '@server-events/testing'
 import { HonestTransport } from './honest-transport'
 import { Watching, liar, never } from './liars'
 import type { Liar, World } from './liars'
+import { closedWhileDown, frozenClose, stoppedClose } from './titles'
 
 export const liesOfLiving: readonly Liar[] = [
   liar(
@@ -57,6 +58,7 @@ export const liesOfLiving: readonly Liar[] = [
         return this.connecting ? never() : super.close()
       }
     },
+    [stoppedClose, frozenClose],
   ),
   liar(
     'never settles a publish after close',
@@ -81,6 +83,7 @@ export const liesOfLiving: readonly Liar[] = [
         return Promise.reject(new ClosedError())
       }
     },
+    [closedWhileDown, stoppedClose, frozenClose],
   ),
   liar(
     'takes the subscriptions of the others with it when it closes',
@@ -118,6 +121,18 @@ export const liesOfLiving: readonly Liar[] = [
         const timer = setInterval(() => {}, 1_000)
         this.world.cleanup.push(() => clearInterval(timer))
         return super.connect()
+      }
+    },
+  ),
+  liar(
+    'leaves a listener on the process behind',
+    'lifecycle: after close it no longer listens to the process',
+    class extends HonestTransport {
+      constructor(client: ToyClient, world: World) {
+        super(client)
+        const atExit = (): void => {}
+        process.on('exit', atExit)
+        world.cleanup.push(() => process.off('exit', atExit))
       }
     },
   ),

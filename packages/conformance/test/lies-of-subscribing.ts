@@ -5,6 +5,18 @@ import type { ToyClient } from '@server-events/testing'
 import { HonestTransport } from './honest-transport'
 import { Watching, liar, never } from './liars'
 import type { Liar, World } from './liars'
+import {
+  closedWhileDown,
+  frozen,
+  frozenConnect,
+  keptAcross,
+  lookalikes,
+  oneTick,
+  onlyOnce,
+  reentrant,
+  stopped,
+  stoppedClose,
+} from './titles'
 
 const sameName = (subject: string, other: string): boolean => subject.split('/')[0] === other.split('/')[0]
 
@@ -20,6 +32,7 @@ export const liesOfSubscribing: readonly Liar[] = [
         confirmed.catch(() => {})
       }
     },
+    [frozenConnect],
   ),
   liar(
     'subscribes no more than 50 topics in a tick',
@@ -66,7 +79,7 @@ export const liesOfSubscribing: readonly Liar[] = [
   ),
   liar(
     'delivers synchronously inside publish',
-    'delivery: deliver is never called inside publish or subscribe',
+    reentrant,
     class extends HonestTransport {
       private readonly early: string[] = []
       override publish(key: EventKey, message: Message): Promise<void> {
@@ -81,6 +94,7 @@ export const liesOfSubscribing: readonly Liar[] = [
         if (!this.early.includes(payload)) super.heard(subject, payload)
       }
     },
+    [stopped],
   ),
   liar(
     'does not hear itself',
@@ -95,6 +109,7 @@ export const liesOfSubscribing: readonly Liar[] = [
         if (!this.own.includes(payload)) super.heard(subject, payload)
       }
     },
+    [reentrant, onlyOnce, keptAcross, frozen, stopped],
   ),
   liar(
     'gives the second subscriber of an id two copies',
@@ -117,6 +132,7 @@ export const liesOfSubscribing: readonly Liar[] = [
         if (this.isSecond && this.topics.size === 1) super.deliver(key, message)
       }
     },
+    ['delivery: what was published before it was subscribed is not delivered'],
   ),
   liar(
     'takes an id for the beginning of ids',
@@ -137,6 +153,7 @@ export const liesOfSubscribing: readonly Liar[] = [
         if (begins) this.topics.delete(subject)
       }
     },
+    [lookalikes],
   ),
   liar(
     "leaves the id '*' out of a name",
@@ -183,6 +200,7 @@ export const liesOfSubscribing: readonly Liar[] = [
         super.told(up)
       }
     },
+    'Receiver.state',
   ),
   liar(
     'rejects a subscribe that meets an interruption',
@@ -197,6 +215,7 @@ export const liesOfSubscribing: readonly Liar[] = [
         ])
       }
     },
+    [closedWhileDown, frozenConnect],
   ),
   liar(
     'restores what was unsubscribed while it was down',
@@ -250,5 +269,195 @@ export const liesOfSubscribing: readonly Liar[] = [
         this.topics.delete(subject)
       }
     },
+  ),
+  liar(
+    'takes a message like the one before for its copy',
+    'delivery: equal messages are delivered as often as they were published',
+    class extends HonestTransport {
+      private last = ''
+      protected override heard(subject: string, payload: string): void {
+        if (this.last !== subject + payload) super.heard(subject, payload)
+        this.last = subject + payload
+      }
+    },
+    [oneTick],
+  ),
+  liar(
+    'begins with what was published last',
+    'delivery: what was published before it was subscribed is not delivered',
+    class extends HonestTransport {
+      constructor(
+        client: ToyClient,
+        private readonly world: World,
+      ) {
+        super(client)
+      }
+      override publish(key: EventKey, message: Message): Promise<void> {
+        this.world.retained.set(this.subject(key), this.encode(message))
+        return super.publish(key, message)
+      }
+      override async subscribe(topic: Topic): Promise<void> {
+        const isFirst = this.topics.size === 0
+        await super.subscribe(topic)
+        const last = this.world.retained.get(this.subject(topic))
+        if (isFirst && last !== undefined) super.heard(this.subject(topic), last)
+      }
+    },
+    ['subscription: after the only topic was unsubscribed nothing is delivered'],
+  ),
+  liar(
+    'remembers what was not wanted',
+    'delivery: wants is asked anew for each message, with its key',
+    class extends HonestTransport {
+      private readonly unwanted = new Set<string>()
+      protected override deliver(key: EventKey, message: Message): void {
+        const subject = this.subject(key)
+        if (this.receiver?.wants(key) !== true) this.unwanted.add(subject)
+        if (!this.unwanted.has(subject)) super.deliver(key, message)
+      }
+    },
+  ),
+  liar(
+    'asks whether a name is wanted',
+    'delivery: wants is asked anew for each message, with its key',
+    class extends HonestTransport {
+      protected override deliver(key: EventKey, message: Message): void {
+        this.receiver?.wants({ name: key.name, id: '' })
+        super.deliver(key, message)
+      }
+    },
+  ),
+  liar(
+    'delivers in publish what a listener publishes',
+    reentrant,
+    class extends HonestTransport {
+      private delivering = false
+      private readonly early: string[] = []
+      override publish(key: EventKey, message: Message): Promise<void> {
+        const payload = this.encode(message)
+        if (this.delivering && this.topics.has(this.subject(key))) {
+          this.early.push(payload)
+          super.deliver(key, message)
+        }
+        return super.publish(key, message)
+      }
+      protected override deliver(key: EventKey, message: Message): void {
+        this.delivering = true
+        super.deliver(key, message)
+        this.delivering = false
+      }
+      protected override heard(subject: string, payload: string): void {
+        if (!this.early.includes(payload)) super.heard(subject, payload)
+      }
+    },
+  ),
+  liar(
+    'adds a listener with each subscribe',
+    'subscription: subscribed again and again, a topic delivers each message once',
+    class extends HonestTransport {
+      private readonly listeners = new Map<string, number>()
+      override subscribe(topic: Topic): Promise<void> {
+        const subject = this.subject(topic)
+        this.listeners.set(subject, (this.listeners.get(subject) ?? 0) + 1)
+        return super.subscribe(topic)
+      }
+      protected override deliver(key: EventKey, message: Message): void {
+        for (let times = this.listeners.get(this.subject(key)) ?? 1; times > 0; times--) super.deliver(key, message)
+      }
+    },
+  ),
+  liar(
+    'ignores unsubscribe of its only topic',
+    'subscription: after the only topic was unsubscribed nothing is delivered',
+    class extends Watching {
+      override async unsubscribe(topic: Topic): Promise<void> {
+        if (!this.up || this.topics.size > 1) await super.unsubscribe(topic)
+      }
+    },
+  ),
+  liar(
+    'is up when the first of many topics is restored',
+    'interruption: outputStore is up when the desired topics are restored',
+    class extends Watching {
+      private early = false
+      override attach(receiver: Receiver): void {
+        super.attach(receiver)
+        this.client.on('open', () => {
+          this.early = this.wasUp && this.topics.size > 10
+          if (this.early) super.told(true)
+        })
+      }
+      protected override told(up: boolean): void {
+        if (!up || !this.early) super.told(up)
+      }
+    },
+  ),
+  liar(
+    'subscribes twice after an interruption',
+    'interruption: after it each message arrives once, and none again that had arrived before',
+    class extends Watching {
+      private ups = 0
+      protected override told(up: boolean): void {
+        if (up) this.ups++
+        super.told(up)
+      }
+      protected override deliver(key: EventKey, message: Message): void {
+        super.deliver(key, message)
+        if (this.ups > 1) super.deliver(key, message)
+      }
+    },
+  ),
+  liar(
+    'hears the last message again when it is up again',
+    'interruption: after it each message arrives once, and none again that had arrived before',
+    class extends Watching {
+      private last: readonly [key: EventKey, message: Message] | undefined
+      protected override deliver(key: EventKey, message: Message): void {
+        this.last = [key, message]
+        super.deliver(key, message)
+      }
+      protected override told(up: boolean): void {
+        super.told(up)
+        if (up && this.last) super.deliver(...this.last)
+      }
+    },
+  ),
+  liar(
+    'gives up when it is cut while it connects again',
+    'interruption: one that comes while it is being repaired is one more, and heals as well',
+    class extends Watching {
+      override attach(receiver: Receiver): void {
+        super.attach(receiver)
+        let opening = false
+        this.client.on('ready', () => (opening = false))
+        this.client.on('open', () => {
+          if (opening && this.wasUp) this.client.removeAllListeners()
+          opening = true
+        })
+      }
+    },
+  ),
+  liar(
+    'is up again after it was closed while down',
+    closedWhileDown,
+    class extends Watching {
+      override async close(): Promise<void> {
+        const down = this.wasUp && !this.up
+        await super.close()
+        if (down) void turns(40).then(() => this.told(true))
+      }
+    },
+  ),
+  liar(
+    'hangs when it is closed while down',
+    closedWhileDown,
+    class extends Watching {
+      override async close(): Promise<void> {
+        const down = this.wasUp && !this.up
+        await super.close()
+        if (down) await never()
+      }
+    },
+    [stoppedClose],
   ),
 ]

@@ -5,7 +5,10 @@ import { transportConformance } from '@server-events/conformance'
 
 const root = resolve(__dirname, '../../..')
 const folder = join(__dirname, 'runners')
-const failing = 'messages: headers travel, also unknown ones'
+const failing = [
+  'messages: headers travel, also unknown ones',
+  'questions: kinds that nobody knows yet travel as they are',
+]
 
 interface Counts {
   readonly passed: number
@@ -89,12 +92,12 @@ const runners: readonly (readonly [
 describe.each(runners)('%s', (_, runWith) => {
   test('passes what is honest, and skips what does not apply, known before or not', () => {
     expect(runWith(false)).toEqual({ counts: expected(0), failures: [], status: 0 })
-  }, 60_000)
+  })
 
   test('fails what is not', () => {
     const { counts, failures, status } = runWith(true)
-    expect(counts).toEqual(expected(2))
-    expect(failures).toEqual([failing, failing])
+    expect(counts).toEqual(expected(2 * failing.length))
+    expect(failures).toEqual([...failing, ...failing])
     expect(status).not.toBe(0)
-  }, 60_000)
+  })
 })

@@ -11,8 +11,16 @@ export function toyHub(make: (client: ToyClient) => Transport): ConformanceHub {
     connect: () => make(broker.client()),
     unauthorized: () => make(broker.client({ password: 'wrong' })),
     interrupt: () => broker.interrupt(),
-    forbid: (topic) => broker.deny(subjectOf(topic)),
-    close: () => {},
+    forbid: (topic) => {
+      broker.deny(subjectOf(topic))
+      broker.deny(keysOf(topic))
+    },
+    forbids: ['subscribe', 'publish', 'store'],
+    freeze: () => broker.freeze(),
+    thaw: () => broker.thaw(),
+    stop: () => broker.stop(),
+    start: () => broker.start(),
+    close: () => broker.end(),
   }
 }
 
@@ -21,3 +29,7 @@ class Subjects extends HonestTransport {
 }
 
 const subjectOf = (topic: Topic): string => new Subjects(new ToyBroker().client()).of(topic)
+
+/** What an honest one stores under, of a name all of it. */
+const keysOf = ({ name, id }: Topic): string =>
+  id === undefined ? `${JSON.stringify([name]).slice(0, -1)},*` : JSON.stringify([name, id])

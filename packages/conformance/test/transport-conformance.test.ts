@@ -1,4 +1,7 @@
-import { InvalidArgumentError } from 'server-events'
+import { AuthError, ConnectionError, InvalidArgumentError } from 'server-events'
+import type { Receiver } from 'server-events'
+import { ToyBroker } from '@server-events/testing'
+import type { ToyClient } from '@server-events/testing'
 import { transportConformance } from '@server-events/conformance'
 import type { ConformanceHub, ConformanceOptions } from '@server-events/conformance'
 import { HonestTransport } from './honest-transport'
@@ -52,9 +55,9 @@ describe('options', () => {
 
 describe('what does not apply', () => {
   test('is registered as skipped, with the reason', () => {
-    const all = register({}).cases.size
+    const all = register({})
     const { cases, skipped } = register({ createHub: bare })
-    expect(cases.size + skipped.length).toBe(all)
+    expect(cases.size + skipped.length).toBe(all.cases.size + all.skipped.length)
     expect(skipped).toContain(`${refusal} (skipped: the hub has no unauthorized())`)
     expect([...cases.keys()]).not.toContain(refusal)
   })
@@ -95,8 +98,9 @@ describe('hubs', () => {
     const { cases } = register({ createHub })
     expect(hubs).toBe(1)
     for (const title of [roundTrip, refusal]) await cases.get(title)!()
-    expect(hubs).toBe(3)
-    expect(closed).toHaveBeenCalledTimes(3)
+    // One to see what applies, one to see whether it can be reached.
+    expect(hubs).toBe(4)
+    expect(closed).toHaveBeenCalledTimes(4)
   })
 
   test('what fails in a hub is not laid at the door of the transport', async () => {
@@ -110,6 +114,100 @@ describe('hubs', () => {
     )
     const close = (): Promise<void> => Promise.reject(new Error('will not stop'))
     await expect(register(hub({ close })).cases.get(roundTrip)!()).rejects.toThrow('will not stop')
+  })
+})
+
+describe('a broker that cannot be reached', () => {
+  const away = (): ConformanceHub => {
+    const broker = new ToyBroker()
+    broker.stop()
+    return { connect: () => new HonestTransport(broker.client()), close: () => broker.end() }
+  }
+
+  test('the first case tells what Receiver.error was told, the others stop at once', async () => {
+    let hubs = 0
+    const { cases } = register({ createHub: () => (hubs++, away()), timeout: 50 })
+    const ends = await Promise.allSettled([...cases.values()].map((run) => run()))
+    const [first, ...others] = ends.map((end) => String((end as PromiseRejectedResult).reason))
+    expect(first).toMatch(
+      /^Unreachable: the broker of this hub cannot be reached: connect\(\) has not settled after 50 ms\. Receiver\.error was told: inputStore error ERR_CONNECTION: toy broker: UNREACHABLE; outputStore error/,
+    )
+    expect(new Set(others)).toEqual(
+      new Set(['Unreachable: not run: the broker of this hub cannot be reached, as the first case says']),
+    )
+    expect(others.length).toBeGreaterThan(40)
+    expect(hubs).toBe(2)
+  })
+
+  test('so it does with credentials that are refused', async () => {
+    const { unauthorized } = honest()
+    const { cases } = register({ createHub: () => ({ ...honest(), connect: unauthorized! }) })
+    await expect(cases.get(roundTrip)!()).rejects.toThrow(/cannot be reached: connect\(\) rejected with ERR_AUTH/)
+  })
+})
+
+describe('a hub that can refuse only some', () => {
+  const forbidden = (forbids: ConformanceHub['forbids']): string[] => {
+    const { skipped } = register({ createHub: () => ({ ...bare(), forbid: () => {}, ...(forbids && { forbids }) }) })
+    return skipped.filter((title) => title.startsWith('refusal: '))
+  }
+
+  test.each<[ConformanceHub['forbids'], string[]]>([
+    [undefined, ['store']],
+    [['publish'], ['subscribe', 'store']],
+    [['store'], ['subscribe', 'publish']],
+    [['subscribe', 'publish', 'store'], []],
+  ])('%j', (forbids, lacking) => {
+    const reasons = new Set(forbidden(forbids).map((title) => /cannot forbid to (\w+)\)$/.exec(title)?.[1]))
+    expect([...reasons].sort()).toEqual([...lacking].sort())
+  })
+})
+
+describe('errors', () => {
+  const secret = 'hunter-2/secret'
+  class Telling extends HonestTransport {
+    constructor(
+      client: ToyClient,
+      readonly error: Error,
+    ) {
+      super(client)
+    }
+    override attach(receiver: Receiver): void {
+      super.attach(receiver)
+      this.client.on('ready', () => receiver.error('inputStore', this.error))
+    }
+  }
+
+  const withCause = (cause: unknown): Error => Object.assign(new ConnectionError('cannot connect'), { cause })
+
+  test.each<[string, Error, RegExp | undefined]>([
+    ['one of ours', new ConnectionError('cannot connect', { cause: new AuthError('no') }), undefined],
+    ['a foreign one', new TypeError('of undefined'), /told of inputStore: TypeError, which has none of our codes/],
+    [
+      'a code of somebody else',
+      Object.assign(new Error('x'), { code: 'ECONNREFUSED' }),
+      /Error, which has none of our/,
+    ],
+    ['a foreign cause', withCause(new Error('x')), /ERR_CONNECTION, caused by Error, which has none of our codes/],
+    ['a cause that is none', withCause('x'), /caused by string instead of an Error/],
+    ['a foreign cause of a cause', withCause(withCause(new Error('x'))), /caused by ERR_CONNECTION, caused by Error/],
+    ['a secret', new ConnectionError(`redis://:${secret}@host`), /ERR_CONNECTION, whose text .+ secret of the hub/],
+    ['an encoded secret', new ConnectionError(encodeURIComponent(secret)), /secret of the hub/],
+    ['a secret in base64', new ConnectionError(Buffer.from(secret).toString('base64')), /secret of the hub/],
+    ['a secret in a property', Object.assign(new ConnectionError('x'), { options: { secret } }), /secret of the hub/],
+    ['a secret in a cause', withCause(new AuthError(secret)), /secret of the hub/],
+  ])('%s', async (_, error, expected) => {
+    const broker = new ToyBroker()
+    const createHub = (): ConformanceHub => ({
+      connect: () => new Telling(broker.client(), error),
+      secrets: [secret],
+      close: () => {},
+    })
+    const run = register({ createHub }).cases.get(roundTrip)!()
+    if (!expected) return run
+    await expect(run).rejects.toThrow(expected)
+    await expect(run).rejects.not.toThrow(secret)
+    await expect(run).rejects.toThrow(/^errors \(whatever rejects/)
   })
 })
 

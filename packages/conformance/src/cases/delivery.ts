@@ -1,6 +1,7 @@
 import type { Case } from '../case'
-import { event, show } from '../stage'
-import { topicOf } from './topics'
+import { event, sameKey } from '../stage'
+import { show } from '../support/show'
+import { topicOf, topicsOf } from '../support/topics'
 
 export const delivery: readonly Case[] = [
   {
@@ -34,13 +35,30 @@ export const delivery: readonly Case[] = [
       ]
       if (transport.keeper)
         calls.push(['keeper.publish()', () => stage.keeperOf(peer).publish(key, event('kept'), 60_000)])
-      for (const [call, make] of calls) {
-        inside = call
-        const made = make()
-        inside = undefined
-        await stage.value(call, made)
-      }
+      for (const [call, make] of calls) await stage.value(call, watched(call, make))
       stage.check(violation === undefined, () => String(violation))
+      // From within deliver, as a listener that answers does.
+      const answers: Promise<unknown>[] = []
+      let answered = false
+      peer.onDeliver = () => {
+        if (inside !== undefined) violation = `called deliver before ${inside} returned`
+        if (answered) return
+        answered = true
+        for (const [call, make] of calls) answers.push(stage.value(`${call} in deliver`, watched(call, make)))
+      }
+      await stage.sentinel(peer, key, peer)
+      await Promise.all(answers)
+      await stage.sentinel(peer, key, peer)
+      stage.check(violation === undefined, () => `${String(violation)}, when it was called in deliver`)
+
+      function watched(call: string, make: () => Promise<void>): Promise<void> {
+        inside = call
+        try {
+          return make()
+        } finally {
+          inside = undefined
+        }
+      }
     },
   },
   {
@@ -122,6 +140,67 @@ export const delivery: readonly Case[] = [
           'copies of one message',
         )
       }
+    },
+  },
+  {
+    title: 'equal messages are delivered as often as they were published',
+    contract: 'Receiver.deliver',
+    run: async (stage) => {
+      const keys = ['1', '2'].map((id) => ({ name: 'report', id }))
+      const subscriber = stage.peer()
+      await stage.subscribe(subscriber, ...topicsOf(subscriber, keys))
+      const publishers = [await stage.publisher(), await stage.publisher()]
+      const alike = event('alike')
+      const times = 3
+      for (let tick = 0; tick < 2; tick++) {
+        const published = publishers.flatMap(({ transport }) =>
+          keys.flatMap((key) => Array.from({ length: times }, () => transport.publish(key, alike))),
+        )
+        await stage.value('publish() of equal messages in one tick', Promise.all(published))
+      }
+      for (const publisher of publishers) for (const key of keys) await stage.sentinel(publisher, key, subscriber)
+      for (const key of keys) {
+        const copies = subscriber.heard.filter((one) => sameKey(one.key, key) && one.message.body === alike.body)
+        stage.equal(copies.length, 2 * times * publishers.length, `equal messages for ${show(key)}, delivered`)
+      }
+    },
+  },
+  {
+    title: 'what was published before it was subscribed is not delivered',
+    contract: 'Transport.subscribe',
+    run: async (stage) => {
+      const key = { name: 'report', id: '1' }
+      const publisher = await stage.publisher()
+      const subscriber = stage.peer()
+      const topic = topicOf(subscriber, key)
+      const witness = await stage.subscriber(topic)
+      for (let times = 0; times < 2; times++) await stage.sentinel(publisher, key, witness)
+      if (publisher.transport.keeper)
+        await stage.value('keeper.publish()', stage.keeperOf(publisher).publish(key, event('kept before'), 60_000))
+      await stage.subscribe(subscriber, topic)
+      await stage.sentinel(publisher, key, subscriber)
+      stage.equal(subscriber.heard.length, 1, 'published one message since it had subscribed, and delivered')
+    },
+  },
+  {
+    title: 'wants is asked anew for each message, with its key',
+    contract: 'Receiver.wants',
+    run: async (stage) => {
+      const keys = ['1', '2'].map((id) => ({ name: 'report', id }))
+      const [one, two] = [keys[0] ?? { name: '', id: '' }, keys[1] ?? { name: '', id: '' }]
+      const subscriber = stage.peer()
+      await stage.subscribe(subscriber, ...topicsOf(subscriber, keys))
+      const publisher = await stage.publisher()
+      subscriber.asked.length = 0
+      subscriber.wanted = ({ id }) => id === '2'
+      await stage.send(publisher, one, event('not wanted'))
+      await stage.sentinel(publisher, two, subscriber)
+      subscriber.wanted = () => true
+      await stage.sentinel(publisher, one, subscriber)
+      subscriber.wanted = ({ id }) => id === '1'
+      await stage.sentinel(publisher, one, subscriber)
+      const wrong = subscriber.asked.find((key) => !keys.some((published) => sameKey(published, key)))
+      stage.check(wrong === undefined, () => `asked wants(${show(wrong)}) where only ${show(keys)} are published`)
     },
   },
 ]

@@ -1,7 +1,10 @@
 import type { Case } from '../case'
-import { event, pause, show } from '../stage'
-import { heldResources } from './resources'
-import { topicOf } from './topics'
+import { event } from '../stage'
+import { show } from '../support/show'
+import { pause } from '../support/waiting'
+import { Attempts } from '../support/attempts'
+import { heldResources } from '../support/resources'
+import { topicOf } from '../support/topics'
 
 const key = { name: 'report', id: '1' }
 
@@ -108,16 +111,19 @@ export const lifecycle: readonly Case[] = [
     title: 'what is published just before close is accepted, or rejects',
     contract: 'Transport.close',
     run: async (stage) => {
-      const publisher = await stage.publisher()
-      const published = Array.from({ length: 20 }, (_, index) =>
-        publisher.transport.publish(key, event(`late ${index}`)),
-      )
-      const settled = published.map((promise) =>
-        stage.resolvesOr(['ERR_CLOSED', 'ERR_UNCERTAIN'], 'publish() that was pending at close()', promise),
-      )
-      void Promise.allSettled(settled)
-      await stage.value('close()', publisher.transport.close())
-      await Promise.all(settled)
+      const publisher = stage.peer()
+      const witness = await stage.subscriber(topicOf(publisher, key))
+      const unconnected = stage.peer()
+      await stage.value('connect()', publisher.transport.connect())
+      const attempts = new Attempts(stage)
+      for (const peer of [publisher, unconnected])
+        for (let index = 0; index < 20; index++) attempts.publish(peer, key, event(`late ${index} of ${peer.number}`))
+      const closed = [publisher, unconnected].map(({ transport }) => transport.close())
+      await stage.value('close()', Promise.all(closed))
+      await attempts.settle('that was pending at close()', 'ERR_CLOSED', 'ERR_UNCERTAIN')
+      for (const message of await attempts.accepted()) await stage.arrived(witness, message)
+      await stage.sentinel(await stage.publisher(), key, witness)
+      await attempts.neverHeard(witness)
     },
   },
   {
@@ -206,6 +212,28 @@ export const lifecycle: readonly Case[] = [
         return [...heldResources()].flatMap(([kind, now]) => (now > (count.get(kind) ?? 0) ? [kind] : []))
       }
       await stage.eventually(() => left().length === 0, { else: () => `left behind: ${left().join(', ')}` })
+    },
+  },
+  {
+    title: 'after close it no longer listens to the process',
+    contract: 7,
+    run: async (stage) => {
+      const listeners = (): Map<string | symbol, number> =>
+        new Map(process.eventNames().map((name) => [name, process.listenerCount(name)]))
+      const before = listeners()
+      const peers = [stage.peer(), stage.peer()]
+      for (const peer of peers) {
+        await stage.subscribe(peer, topicOf(peer, key))
+        await stage.value('publish()', peer.transport.publish(key, event('own')))
+      }
+      for (const { transport } of peers) await stage.value('close()', transport.close())
+      // One for all is no leak: one for each is.
+      const more = [...listeners()].filter(([name, count]) => count - (before.get(name) ?? 0) >= peers.length)
+      stage.equal(
+        more.map(([name]) => String(name)).join(),
+        '',
+        'after close() it still listens to events of the process',
+      )
     },
   },
 ]

@@ -1,11 +1,13 @@
 import type { EventKey, Message } from 'server-events'
 import type { Case } from '../case'
 import type { Heard, Peer } from '../peer'
-import { event, sameKey, show } from '../stage'
+import { event, sameKey } from '../stage'
+import { show } from '../support/show'
 import type { Stage } from '../stage'
-import { bodyDifference, headerDifference, keptDifference } from './intact'
-import { nastyIds, nastyNames, patterns } from './nasty'
-import { topicOf } from './topics'
+import { bodyDifference, headerDifference, keptDifference } from '../support/intact'
+import { bytes, headers, mayBeRefused, sizeOf, sizes, strings } from '../support/bodies'
+import { lookalikes, nastyIds, nastyNames, patterns } from '../support/nasty'
+import { topicOf, topicsOf } from '../support/topics'
 
 const key = { name: 'report', id: '1' }
 
@@ -43,10 +45,6 @@ async function apart(stage: Stage, subscriber: Peer, keys: readonly EventKey[]):
   stage.equal(subscriber.heard.length, keys.length, `published ${keys.length} messages, delivered`)
 }
 
-const bodies: readonly string[] = [
-  '', '[]', ' [1] ', 'two\nlines', '\r\n\t\0\u001f', '"quoted" \\ back', 'é e\u0301 ß 日本語 🦕 \u{10ffff}', '\ufeff[1]', '\u2028\u2029\u0085', 'not JSON {',
-] // prettier-ignore
-
 export const messages: readonly Case[] = [
   {
     title: 'an event arrives as an event, a failure as a failure',
@@ -61,7 +59,7 @@ export const messages: readonly Case[] = [
     title: 'strings arrive as they left',
     contract: 6,
     run: async (stage) => {
-      const sent = bodies.map((body): Message => ({ kind: 'event', body }))
+      const sent = strings.map((body): Message => ({ kind: 'event', body }))
       for (const [{ body }, got] of await travel(stage, sent)) {
         const wrong = bodyDifference(body, got.body)
         stage.check(wrong === undefined, () => `published ${show(body)}: ${String(wrong)}`)
@@ -72,18 +70,8 @@ export const messages: readonly Case[] = [
     title: 'bytes arrive as bytes',
     contract: 6,
     run: async (stage) => {
-      const all = Uint8Array.from({ length: 256 }, (_, index) => index)
-      const sent = [
-        all,
-        all.subarray(7, 40),
-        new Uint8Array(),
-        Buffer.from('text'),
-        Uint8Array.from([0xc3, 0x28, 0xff]),
-      ]
-      for (const [{ body }, got] of await travel(
-        stage,
-        sent.map((bytes): Message => ({ kind: 'event', body: bytes })),
-      )) {
+      const sent = bytes.map((body): Message => ({ kind: 'event', body }))
+      for (const [{ body }, got] of await travel(stage, sent)) {
         const wrong = bodyDifference(body, got.body)
         stage.check(wrong === undefined, () => `published ${show(body)}: ${String(wrong)}`)
       }
@@ -94,13 +82,10 @@ export const messages: readonly Case[] = [
     contract: 6,
     run: async (stage) => {
       const sent: Message[] = [
-        event('with', {
-          headers: { traceparent: '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01', tracestate: 'a=1,b=2' },
-        }),
         event('without'),
-        event('nasty', {
-          headers: { constructor: 'x', 'X-Other': ': ; = " \\', empty: '', unicode: 'é🦕', lines: 'a\r\nb: c\n\nd' },
-        }),
+        event('empty', { headers: {} }),
+        ...headers.map((some) => event('with', { headers: some })),
+        { kind: 'event', body: Uint8Array.from([0, 255]), headers: { a: 'of bytes' } },
         { kind: 'failure', body: '{"name":"Error","message":"no"}', headers: { a: 'of a failure' } },
       ]
       for (const [message, got] of await travel(stage, sent)) {
@@ -122,26 +107,40 @@ export const messages: readonly Case[] = [
   },
   {
     title: 'any size arrives whole, or is refused with PayloadTooLargeError',
-    contract: 6,
+    contract: 'Message.body',
     run: async (stage) => {
       const subscriber = stage.peer()
       await stage.subscribe(subscriber, topicOf(subscriber, key))
       const publisher = await stage.publisher()
-      // From 64 KiB on a server may have limits.
-      for (const size of [1, 1_000, 60_000, 2 ** 16 + 1, 2 ** 18 + 1, 2 ** 20]) {
-        for (const body of ['x'.repeat(size), 'é'.repeat(size / 2), new Uint8Array(size).fill(255)]) {
-          const before = subscriber.heard.length
-          const what = `${typeof body === 'string' ? 'a string' : 'bytes'} of ${body.length}`
-          const refusals = size > 2 ** 16 ? ['ERR_PAYLOAD_TOO_LARGE'] : []
-          const published = publisher.transport.publish(key, { kind: 'event', body })
-          if (!(await stage.resolvesOr(refusals, `publish() of ${what}`, published))) continue
-          await stage.eventually(() => subscriber.heard.length > before, {
-            else: () => `accepted ${what} and never delivered it`,
-          })
-          const got = subscriber.heard[before]?.message.body ?? ''
-          stage.check(bodyDifference(body, got) === undefined, `${what} arrived as something else of ${got.length}`)
-        }
+      for (const body of sizes()) {
+        const before = subscriber.heard.length
+        const what = sizeOf(body)
+        const published = publisher.transport.publish(key, { kind: 'event', body })
+        if (!(await stage.resolvesOr(mayBeRefused(body), `publish() of ${what}`, published))) continue
+        await stage.eventually(() => subscriber.heard.length > before, {
+          else: () => `accepted ${what} and never delivered it`,
+        })
+        const got = subscriber.heard[before]?.message.body ?? ''
+        stage.check(bodyDifference(body, got) === undefined, `${what} arrived as something else of ${got.length}`)
       }
+      await stage.sentinel(publisher, key, subscriber)
+    },
+  },
+  {
+    title: 'it is taken as it is when publish is called',
+    contract: 6,
+    run: async (stage) => {
+      const subscriber = stage.peer()
+      await stage.subscribe(subscriber, topicOf(subscriber, key))
+      for (const publisher of [await stage.publisher(), stage.peer()]) {
+        const body = Buffer.from('as it was')
+        const published = publisher.transport.publish(key, { kind: 'event', body })
+        body.fill('x')
+        await stage.value('publish() of bytes', published)
+        await stage.sentinel(publisher, key, subscriber)
+      }
+      const heard = subscriber.bodies.filter((body) => !body.includes('sentinel'))
+      stage.equal(heard, ['as it was', 'as it was'], 'of bytes that changed after the call, delivered')
     },
   },
   {
@@ -160,8 +159,7 @@ export const messages: readonly Case[] = [
     run: async (stage) => {
       const subscriber = stage.peer()
       const keys = nastyIds.map((id) => ({ name: 'report', id }))
-      const topics = subscriber.transport.routing === 'id' ? keys : [{ name: 'report' }]
-      await stage.subscribe(subscriber, ...topics)
+      await stage.subscribe(subscriber, ...topicsOf(subscriber, keys))
       await apart(stage, subscriber, keys)
     },
   },
@@ -194,7 +192,7 @@ export const messages: readonly Case[] = [
       const mine = separators.map((separator) => ({ name: 'a', id: `b${separator}c` }))
       const theirs = separators.map((separator) => ({ name: `a${separator}b`, id: 'c' }))
       const subscriber = stage.peer()
-      await stage.subscribe(subscriber, ...(subscriber.transport.routing === 'id' ? mine : [{ name: 'a' }]))
+      await stage.subscribe(subscriber, ...topicsOf(subscriber, mine))
       const witness = await stage.subscriber(...theirs.map((one) => topicOf(subscriber, one)))
       const publisher = await stage.publisher()
       for (const one of theirs) await stage.sentinel(publisher, one, witness)
@@ -205,6 +203,43 @@ export const messages: readonly Case[] = [
       ] as const) {
         const wrong = heard.find(({ key: got }) => !keys.some((one) => sameKey(one, got)))
         stage.check(wrong === undefined, () => `delivered ${show(wrong?.key)} where only ${show(keys)} are subscribed`)
+      }
+    },
+  },
+  {
+    title: 'of two keys that look alike only the one that is subscribed is delivered',
+    contract: 'Transport.subscribe',
+    run: async (stage) => {
+      const subscriber = stage.peer()
+      const pairs = lookalikes.flatMap(([one, other]) => [
+        [
+          { name: one, id: '1' },
+          { name: other, id: '1' },
+        ] as const,
+        ...(subscriber.transport.routing === 'id'
+          ? [
+              [
+                { name: 'report', id: one },
+                { name: 'report', id: other },
+              ] as const,
+            ]
+          : []),
+      ])
+      const [mine, theirs] = [pairs.map(([one]) => one), pairs.map(([, other]) => other)]
+      await stage.subscribe(subscriber, ...mine.map((one) => topicOf(subscriber, one)))
+      const witness = await stage.subscriber(...theirs.map((one) => topicOf(subscriber, one)))
+      const publisher = await stage.publisher()
+      for (const one of theirs) await stage.sentinel(publisher, one, witness)
+      for (const one of mine) await stage.sentinel(publisher, one, subscriber)
+      for (const [{ heard }, keys] of [
+        [subscriber, mine],
+        [witness, theirs],
+      ] as const) {
+        const wrong = heard.find(({ key: got }) => !keys.some((one) => sameKey(one, got)))
+        stage.check(
+          wrong === undefined,
+          () => `delivered ${show(wrong?.key)}, which only looks like what is subscribed`,
+        )
       }
     },
   },

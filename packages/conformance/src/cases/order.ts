@@ -1,8 +1,26 @@
+import type { Message } from 'server-events'
 import type { Case } from '../case'
 import { event } from '../stage'
-import { topicOf } from './topics'
+import { topicOf } from '../support/topics'
 
 const name = 'report'
+
+/** Numbered, and each as different from the one before as can be. */
+function mixed(): Message[] {
+  const sizes = [60_000, 1, 9_000, 1, 30_000, 200, 60_000, 0]
+  return sizes.flatMap((size, index): Message[] => {
+    const [first, second, third] = [0, 1, 2].map((offset) => String(3 * index + offset).padStart(3, '0'))
+    return [
+      { kind: 'event', body: `${first} ${'x'.repeat(size)}` },
+      { kind: 'event', body: Buffer.from(`${second} ${'\xff'.repeat(size)}`, 'latin1') },
+      { kind: 'failure', body: `${third} ${'x'.repeat(size)}`, headers: { traceparent: 'x'.repeat(size % 500) } },
+    ]
+  })
+}
+
+function numberOf(body: string): number {
+  return Number(body.slice(0, 3))
+}
 
 export const order: readonly Case[] = [
   {
@@ -39,6 +57,26 @@ export const order: readonly Case[] = [
     },
   },
   {
+    title: 'large and small, strings and bytes, events and failures do not overtake each other',
+    contract: 5,
+    run: async (stage) => {
+      const key = { name, id: '1' }
+      const subscriber = stage.peer()
+      await stage.subscribe(subscriber, topicOf(subscriber, key))
+      // The first ones of this one have to wait for its connection.
+      const unconnected = stage.peer()
+      for (const publisher of [unconnected, unconnected, await stage.publisher()]) {
+        const messages = mixed()
+        const before = subscriber.heard.length
+        const published = messages.map((message) => publisher.transport.publish(key, message))
+        await stage.value('publish() of messages of all sizes', Promise.all(published))
+        await stage.sentinel(publisher, key, subscriber)
+        const heard = subscriber.bodies.slice(before, -1)
+        stage.equal(heard.map(numberOf), [...messages.keys()], 'of messages of all sizes, delivered')
+      }
+    },
+  },
+  {
     title: 'kept messages and plain ones do not overtake each other',
     contract: 5,
     needs: ['keeper'],
@@ -47,19 +85,25 @@ export const order: readonly Case[] = [
       const subscriber = stage.peer()
       await stage.subscribe(subscriber, topicOf(subscriber, key))
       const publisher = await stage.publisher()
-      const bodies = ['0 kept', '1 plain', '2 kept', '3 plain', '4 plain', '5 kept']
+      // Those that are kept are large, now and then: that must not be another way.
+      const messages = ['0 kept', '1 plain', '2 kept', '3 plain', '4 plain', '5 kept', '6 plain'].map(
+        (word, index) => ({
+          kept: word.endsWith('kept'),
+          message: event(`${word} ${'x'.repeat(index % 4 === 2 ? 40_000 : 0)}`),
+        }),
+      )
       await Promise.all(
-        bodies.map((body) =>
-          body.endsWith('kept')
-            ? stage.value('keeper.publish()', stage.keeperOf(publisher).publish(key, event(body), 60_000))
-            : stage.value('publish()', publisher.transport.publish(key, event(body))),
+        messages.map(({ kept, message }) =>
+          kept
+            ? stage.value('keeper.publish()', stage.keeperOf(publisher).publish(key, message, 60_000))
+            : stage.value('publish()', publisher.transport.publish(key, message)),
         ),
       )
       await stage.sentinel(publisher, key, subscriber)
       const heard = subscriber.bodies.filter((body) => !body.includes('sentinel'))
       stage.equal(
         heard,
-        bodies.map((body) => event(body).body),
+        messages.map(({ message }) => message.body),
         'delivered',
       )
     },

@@ -1,7 +1,9 @@
 import type { Case } from '../case'
-import { codeOf, describeError } from '../peer'
-import { event, show } from '../stage'
-import { topicOf } from './topics'
+import { keep, recalled } from '../support/kept'
+import { codeOf, describeError } from '../support/show'
+import { event } from '../stage'
+import { show } from '../support/show'
+import { topicOf } from '../support/topics'
 
 const key = { name: 'forbidden', id: '1' }
 const allowed = { name: 'allowed', id: '1' }
@@ -10,7 +12,7 @@ export const refusal: readonly Case[] = [
   {
     title: 'a forbidden topic: subscribe rejects with ForbiddenError, in bounded time',
     contract: 1,
-    needs: ['forbid'],
+    needs: ['forbid subscribe'],
     run: async (stage) => {
       const subscriber = stage.peer()
       const topic = topicOf(subscriber, key)
@@ -23,7 +25,7 @@ export const refusal: readonly Case[] = [
   {
     title: 'a refusal is no interruption, and the other topics stand',
     contract: 1,
-    needs: ['forbid'],
+    needs: ['forbid subscribe'],
     run: async (stage) => {
       const subscriber = stage.peer()
       const [topic, stands, later] = [key, allowed, { ...allowed, name: 'allowed-too' }].map((of) =>
@@ -42,7 +44,7 @@ export const refusal: readonly Case[] = [
   {
     title: 'a forbidden topic: publish rejects with ForbiddenError',
     contract: 'Transport.publish',
-    needs: ['forbid'],
+    needs: ['forbid publish'],
     run: async (stage) => {
       const publisher = await stage.publisher()
       await stage.forbid(topicOf(publisher, key), topicOf(publisher, allowed))
@@ -52,9 +54,46 @@ export const refusal: readonly Case[] = [
     },
   },
   {
+    title: 'a forbidden topic: keeper.publish rejects with ForbiddenError',
+    contract: 'Keeper.publish',
+    needs: ['forbid publish', 'keeper'],
+    run: async (stage) => {
+      const publisher = await stage.publisher()
+      await stage.forbid(topicOf(publisher, key), topicOf(publisher, allowed))
+      const kept = stage.keeperOf(publisher).publish(key, event('refused'), 60_000)
+      await stage.rejects(`keeper.publish(${show(key)})`, kept, 'ERR_FORBIDDEN')
+      const subscriber = await stage.subscriber(topicOf(publisher, allowed))
+      await keep(stage, publisher, allowed, event('allowed'))
+      await stage.sentinel(publisher, allowed, subscriber)
+    },
+  },
+  {
+    title: 'a forbidden store: keeper.publish rejects, recall answers ForbiddenError, forget rejects',
+    contract: 'Keeper.recall',
+    needs: ['forbid store', 'keeper'],
+    run: async (stage) => {
+      const publisher = await stage.publisher()
+      await keep(stage, publisher, key, event('kept before'))
+      await stage.forbid(topicOf(publisher, key), topicOf(publisher, allowed))
+      const keeper = stage.keeperOf(publisher)
+      const kept = keeper.publish(key, event('refused'), 60_000)
+      await stage.rejects(`keeper.publish(${show(key)})`, kept, 'ERR_FORBIDDEN', 'ERR_NOT_KEPT')
+      const [answer, other] = await stage.recall(publisher, key, allowed)
+      stage.check(
+        codeOf(answer) === 'ERR_FORBIDDEN',
+        () =>
+          `answered recall(${show(key)}), which the broker forbids, with ${answer instanceof Error ? describeError(answer) : show(answer)}`,
+      )
+      stage.equal(other, undefined, 'asked together with a forbidden key, recalled of one that was never kept')
+      await stage.rejects(`keeper.forget(${show(key)})`, keeper.forget(key), 'ERR_FORBIDDEN')
+      await keep(stage, publisher, allowed, event('allowed'))
+      stage.equal(await recalled(stage, publisher, allowed), [event('allowed').body], 'kept what is allowed, recalled')
+    },
+  },
+  {
     title: 'a topic that stood and is not allowed again is lost, once, before outputStore is up',
     contract: 'Receiver.lost',
-    needs: ['forbid', 'interrupt'],
+    needs: ['forbid subscribe', 'interrupt'],
     run: async (stage) => {
       const subscriber = stage.peer()
       const [topic, stands] = [topicOf(subscriber, key), topicOf(subscriber, allowed)]
@@ -66,7 +105,7 @@ export const refusal: readonly Case[] = [
         else: () => `was refused ${show(topic)} when it subscribed again, and never told that it is lost`,
       })
       const loss = subscriber.losses[0]
-      stage.equal(loss?.topic.name, topic.name, 'told of a lost topic')
+      stage.equal({ ...loss?.topic }, { ...topic }, 'told of a lost topic')
       stage.check(
         codeOf(loss?.error) === 'ERR_FORBIDDEN',
         () => `told that a topic is lost with ${describeError(loss?.error)} instead of ERR_FORBIDDEN`,

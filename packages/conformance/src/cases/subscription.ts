@@ -1,6 +1,7 @@
 import type { Case } from '../case'
-import { event, show } from '../stage'
-import { topicOf } from './topics'
+import { event } from '../stage'
+import { show } from '../support/show'
+import { topicOf } from '../support/topics'
 
 export const subscription: readonly Case[] = [
   {
@@ -31,7 +32,7 @@ export const subscription: readonly Case[] = [
     contract: 1,
     run: async (stage) => {
       const subscriber = stage.peer()
-      const topics = Array.from({ length: 60 }, (_, index) => topicOf(subscriber, { name: `many ${index}`, id: '1' }))
+      const topics = Array.from({ length: 150 }, (_, index) => topicOf(subscriber, { name: `many ${index}`, id: '1' }))
       await stage.value(
         `one of ${topics.length} subscribes in one tick`,
         Promise.all(topics.map((topic) => subscriber.transport.subscribe(topic))),
@@ -90,6 +91,58 @@ export const subscription: readonly Case[] = [
       await stage.sentinel(publisher, narrow, keepsNarrow, keepsWide)
       stage.equal(keepsNarrow.heard.map(({ key }) => key.id).join(), '1', 'with only the id left, the ids delivered')
       stage.equal(keepsWide.heard.map(({ key }) => key.id).join(), '2,1', 'with only the name left, the ids delivered')
+    },
+  },
+  {
+    title: 'subscribed again and again, a topic delivers each message once',
+    contract: 2,
+    run: async (stage) => {
+      const [key, other] = [
+        { name: 'report', id: '1' },
+        { name: 'other', id: '1' },
+      ]
+      const subscriber = stage.peer()
+      const [topic, otherTopic] = [topicOf(subscriber, key), topicOf(subscriber, other)]
+      for (let round = 0; round < 6; round++) {
+        await stage.subscribe(subscriber, topic)
+        await stage.value(`unsubscribe(${show(topic)})`, subscriber.transport.unsubscribe(topic))
+        // Alone, and beside another one.
+        if (round === 2) await stage.subscribe(subscriber, otherTopic)
+      }
+      await stage.subscribe(subscriber, topic)
+      const publisher = await stage.publisher()
+      for (const one of [key, other]) {
+        const message = event(`once for ${one.name}`)
+        await stage.send(publisher, one, message)
+        await stage.sentinel(publisher, one, subscriber)
+        stage.equal(subscriber.bodies.filter((body) => body === message.body).length, 1, 'copies of one message')
+      }
+    },
+  },
+  {
+    title: 'after the only topic was unsubscribed nothing is delivered',
+    contract: 2,
+    run: async (stage) => {
+      const key = { name: 'report', id: '1' }
+      const subscriber = stage.peer()
+      const topic = topicOf(subscriber, key)
+      const witness = await stage.subscriber(topic)
+      const publisher = await stage.publisher()
+      for (let round = 0; round < 2; round++) {
+        await stage.subscribe(subscriber, topic)
+        await stage.value(`unsubscribe(${show(topic)})`, subscriber.transport.unsubscribe(topic))
+        const missed = event(`while nothing is subscribed ${round}`)
+        await stage.send(publisher, key, missed)
+        await stage.arrived(witness, missed)
+        await stage.subscribe(subscriber, topic)
+        await stage.sentinel(publisher, key, subscriber)
+        stage.equal(
+          subscriber.bodies.filter((body) => body === missed.body).length,
+          0,
+          'messages delivered of those that were published while nothing was subscribed',
+        )
+        await stage.value(`unsubscribe(${show(topic)})`, subscriber.transport.unsubscribe(topic))
+      }
     },
   },
 ]

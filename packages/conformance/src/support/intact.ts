@@ -1,6 +1,6 @@
 import { isUint8Array } from 'node:util/types'
 import type { Message } from 'server-events'
-import { show } from '../stage'
+import { show } from './show'
 
 /** What has changed on the way; undefined if nothing has. */
 export function differences(sent: Message, got: Message): string | undefined {
