@@ -1,0 +1,62 @@
+import { performance } from 'node:perf_hooks'
+import { percentile } from '../../percentile'
+import { docs, ok, warn } from '../finding'
+import type { Finding } from '../finding'
+import type { Client } from '../../redis/client'
+import { emptyFrame } from '../../redis/probe'
+import type { Probe } from '../../redis/probe'
+
+/** In ms; from here on a wait feels it. */
+const slow = 100
+const samples = 200
+/** In ms, for each of the three. */
+const bound = 2_000
+
+/** How long a round trip takes on each side, and an event from one to the other. */
+export async function checkLatency(publisher: Client, subscriber: Client, probe: Probe): Promise<Finding[]> {
+  const sides = [
+    ['latency of publishing', await publisher.rounds(samples, bound, 'PUBLISH', probe.emitted, emptyFrame)],
+    ['latency of subscribing', await subscriber.rounds(samples, bound, 'PING')],
+    ['latency of an event', await deliveries(publisher, subscriber, probe)],
+  ] as const
+  return sides.flatMap(([check, taken]) => (taken.length === 0 ? [] : [judge(check, taken)]))
+}
+
+function judge(check: string, taken: readonly number[]): Finding {
+  const [p50, p99] = [percentile(taken, 0.5), percentile(taken, 0.99)]
+  const found = `p50 ${p50.toFixed(2)} ms, p99 ${p99.toFixed(2)} ms, of ${taken.length}`
+  if (p99 < slow) return ok(check, found)
+  return warn(
+    check,
+    found,
+    'look at the way there, and for slow commands on the server (SLOWLOG GET): every emit and every wait pays this',
+    docs.faults,
+  )
+}
+
+/** From PUBLISH to message, one after the other. Whatever else comes on the channel is not ours. */
+async function deliveries(publisher: Client, subscriber: Client, probe: Probe): Promise<number[]> {
+  if ((await subscriber.ask(probe.subscribe, probe.topic)).refused !== undefined) return []
+  let heard = (): void => {}
+  subscriber.onMessage((at) => {
+    if (at === probe.emitted) heard()
+  })
+  const taken: number[] = []
+  const end = performance.now() + bound
+  while (taken.length < samples && performance.now() < end) {
+    const began = performance.now()
+    const arrived = new Promise<boolean>((resolve) => {
+      const timer = setTimeout(() => resolve(false), end - began)
+      heard = () => {
+        clearTimeout(timer)
+        resolve(true)
+      }
+    })
+    const { refused } = await publisher.ask('PUBLISH', probe.emitted, emptyFrame)
+    if (refused !== undefined) heard()
+    if (refused !== undefined || !(await arrived)) break
+    taken.push(performance.now() - began)
+  }
+  await subscriber.ask(probe.unsubscribe, probe.topic)
+  return taken.sort((a, b) => a - b)
+}

@@ -1,0 +1,94 @@
+import { docs, bad, ok, warn } from '../finding'
+import type { Finding } from '../finding'
+import type { ServerUrl } from '../../server-url'
+import { fieldsOf } from '../../redis/client'
+import type { Client } from '../../redis/client'
+
+/** The oldest major version that the tests of this library have run on. */
+const oldest = 6
+
+/** What answers: version, and whether it is what the URL says. */
+export async function checkServer(client: Client, kind: ServerUrl['kind']): Promise<Finding[]> {
+  const info = await client.ask('INFO', 'server')
+  if (info.refused !== undefined)
+    return [
+      warn(
+        'server',
+        `INFO is refused (${info.refused}): version and mode are not known, and ioredis prints a warning per connection`,
+        'grant +info, or set enableReadyCheck: false',
+        docs.users,
+      ),
+    ]
+  const { redis_version: version = '?', redis_mode: mode, valkey_version: valkey } = fieldsOf(String(info.value))
+  const what = `${valkey === undefined ? `Redis ${version}` : `Valkey ${valkey}`}, ${mode ?? 'unknown mode'}`
+  const findings: Finding[] = []
+  if (mode === 'sentinel')
+    findings.push(
+      bad('server', `${what}: this is a Sentinel, which knows where the master is but carries no events`, 'give the Sentinels to the transport as { sentinels, name }, and to this command the master that they name', docs.sentinel), // prettier-ignore
+    )
+  else if (Number.parseInt(version) < oldest)
+    findings.push(warn('server', `${what}: older than what is tested`, `use Redis ${oldest} or later`, docs.operations))
+  else findings.push(ok('server', what))
+
+  if (mode === 'cluster' && kind === 'redis')
+    findings.push(
+      bad(
+        'cluster',
+        'a node of a Cluster is used as a single server: most kept outcomes are refused (MOVED), and if this node fails nobody goes to another one',
+        'use redis+cluster:// here, and new RedisTransport({ cluster: [{ host, port }] }) in the code',
+        docs.cluster,
+      ),
+    )
+  if (mode === 'standalone' && kind === 'redis-cluster')
+    findings.push(
+      bad('cluster', 'this is a single server, not a node of a Cluster', 'use redis:// here, and new RedisTransport(url) in the code', docs.cluster), // prettier-ignore
+    )
+  return findings
+}
+
+/** Whether it takes what is stored, and passes events on to all others. */
+export async function checkRole(client: Client): Promise<Finding> {
+  const role = await client.ask('ROLE')
+  const [word, detail] = Array.isArray(role.value) ? (role.value as unknown[]) : []
+  // Who may not ask for ROLE can mostly ask INFO.
+  const info = word === undefined ? fieldsOf(await client.text('INFO', 'replication')) : {}
+  const isReplica = word === 'slave' || info['role'] === 'slave'
+  if (isReplica) {
+    const master = word === 'slave' ? `${String(detail)}:${String((role.value as unknown[])[2])}` : `${info['master_host'] ?? '?'}:${info['master_port'] ?? '?'}` // prettier-ignore
+    return bad(
+      'role',
+      `a replica of ${master}: events that are emitted here reach nobody at the master, outcomes are refused (READONLY)`,
+      'connect to the master, or by Sentinel, which names it',
+      docs.sentinel,
+    )
+  }
+  if (word === 'master' || info['role'] === 'master') {
+    const replicas = Array.isArray((role.value as unknown[] | undefined)?.[2])
+      ? ((role.value as unknown[])[2] as unknown[]).length
+      : Number(info['connected_slaves'] ?? 0)
+    return ok('role', `master, ${replicas === 1 ? '1 replica' : `${replicas} replicas`}`)
+  }
+  return warn('role', `whether it is the master is not known: ROLE is refused (${role.refused ?? 'no answer'})`, 'grant +role, or +info', docs.users) // prettier-ignore
+}
+
+/** In ms; what is told of ages and latencies across machines is off by that much. */
+const tolerated = 1_000
+
+export async function checkClock(client: Client): Promise<Finding | undefined> {
+  const before = Date.now()
+  const { value } = await client.ask('TIME')
+  const after = Date.now()
+  if (!Array.isArray(value)) return undefined
+  const [seconds, micros] = (value as unknown[]).map(Number) as [number, number]
+  const server = seconds * 1_000 + micros / 1_000
+  // Somewhere between asking and hearing; what is outside of it is off.
+  const off = server < before ? server - before : server > after ? server - after : 0
+  const found = `the clock of the server is ${Math.abs(off) < 1 ? 'as' : `${Math.round(Math.abs(off))} ms ${off < 0 ? 'behind' : 'ahead of'}`} ours`
+  if (Math.abs(off) <= tolerated) return ok('clock', found)
+  return warn(
+    'clock',
+    found,
+    'set both by NTP: waits do not mind, but latencies between machines and the times in logs are off by that',
+    docs.operations,
+  )
+}

@@ -1,0 +1,243 @@
+// What the server is, where it stands, and who gets in.
+import { execFileSync } from 'node:child_process'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { once } from 'node:events'
+import { connect, createServer } from 'node:net'
+import type { AddressInfo } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { performance } from 'node:perf_hooks'
+import { aptInstall, findOnPath, startCluster, startRedis, startSentinels } from '@server-events/testing'
+import type { RedisCluster, RedisSentinels, RedisServer } from '@server-events/testing'
+import { Redis } from 'ioredis'
+import { runCli, runDoctor } from './run-cli'
+
+const running: { stop(): Promise<void> }[] = []
+const folder = mkdtempSync(join(tmpdir(), 'server-events-cli-'))
+
+async function serverWith(...args: string[]): Promise<RedisServer> {
+  const server = await startRedis({ args: ['--appendonly', 'yes', ...args] })
+  running.push(server)
+  return server
+}
+
+afterEach(() => Promise.all(running.splice(0).map((server) => server.stop())))
+
+afterAll(() => rmSync(folder, { recursive: true }))
+
+describe('a connection that cannot be made', () => {
+  test('nothing listens', async () => {
+    const server = await startRedis()
+    await server.stop()
+    const { code, findings } = await runDoctor(server.url.replace('//', '//:secret@'))
+    expect([code, findings.length]).toEqual([1, 1])
+    expect(findings[0]).toMatchObject({
+      check: 'connection',
+      status: 'bad',
+      found: `no connection to redis at 127.0.0.1:${server.port}: ECONNREFUSED`,
+      fix: 'nothing listens there: check host and port, and that the server runs',
+    })
+  })
+
+  test('a server that is frozen: within bounds', async () => {
+    const server = await serverWith()
+    server.pause()
+    const began = performance.now()
+    const { code, wrong, of } = await runDoctor(server.url)
+    expect([code, wrong]).toEqual([1, ['bad connection']])
+    expect(of('connection')?.fix).toContain('a server that is frozen')
+    expect(performance.now() - began).toBeLessThan(30_000)
+    server.resume()
+  })
+
+  test.each([
+    ['a wrong password', ':not-this-one@'],
+    ['no password', ''],
+    ['a user that is not there', 'nobody:not-this-one@'],
+  ])('%s', async (_, credentials) => {
+    const { url } = await serverWith('--requirepass', 'open-sesame')
+    const { code, of, output } = await runDoctor(url.replace('//', `//${credentials}`))
+    expect([code, of('connection')?.status]).toEqual([1, 'bad'])
+    expect(of('connection')?.fix).toMatch(/password/)
+    expect(output).not.toMatch(/not-this-one|open-sesame/)
+  })
+})
+
+test('with the right password it is never shown, neither in the table nor as JSON', async () => {
+  const { url } = await serverWith('--requirepass', 'open sesame')
+  const withPassword = url.replace('//', '//:open%20sesame@')
+  const table = await runCli(['doctor', withPassword])
+  const { code, wrong, output } = await runDoctor(withPassword)
+  expect([table.code, code, wrong]).toEqual([0, 0, []])
+  expect(table.output + output).not.toMatch(/open.{1,3}sesame/)
+})
+
+test('a password where none is asked for', async () => {
+  const { url } = await serverWith()
+  expect((await runDoctor(url.replace('//', '//:secret@'))).wrong).toEqual(['warn password'])
+})
+
+test('no password and no TLS on a network', async () => {
+  const { port } = await serverWith('--protected-mode', 'no', '--bind', '0.0.0.0')
+  // This machine, but not by a name that says so.
+  expect((await runDoctor(`redis://0.0.0.0:${port}`)).wrong).toEqual(['warn tls', 'warn password'])
+})
+
+describe('TLS', () => {
+  const [key, cert] = [join(folder, 'key.pem'), join(folder, 'cert.pem')]
+  let port: number
+
+  beforeEach(async () => {
+    const openssl = (await findOnPath('openssl')) ?? (await aptInstall('openssl'))
+    if (openssl === undefined) throw new Error('install openssl, which makes the certificates of this test')
+    const subject = ['-subj', '/CN=localhost', '-addext', 'subjectAltName=IP:127.0.0.1', '-days', '7']
+    // prettier-ignore
+    execFileSync(openssl, ['req', '-x509', '-newkey', 'rsa:2048', '-nodes', '-keyout', key, '-out', cert, ...subject], { stdio: 'ignore' })
+    const placeholder = await startRedis()
+    await placeholder.stop()
+    port = placeholder.port
+    await serverWith('--tls-cert-file', cert, '--tls-key-file', key, '--tls-auth-clients', 'no', '--tls-port', String(port)) // prettier-ignore
+  })
+
+  test('a certificate that will soon have expired', async () => {
+    const { wrong, of } = await runDoctor(`rediss://127.0.0.1:${port}`, [], { env: { NODE_EXTRA_CA_CERTS: cert } })
+    expect(wrong).toEqual(['warn tls'])
+    expect(of('tls')?.found).toMatch(/^TLSv1\.\d, certificate valid for [67] days$/)
+  })
+
+  test('a certificate that is not trusted', async () => {
+    const { code, of } = await runDoctor(`rediss://127.0.0.1:${port}`)
+    expect([code, of('connection')?.fix]).toEqual([1, expect.stringContaining('NODE_EXTRA_CA_CERTS')])
+  })
+
+  test('no TLS at a port with TLS', async () => {
+    const { code, of } = await runDoctor(`redis://127.0.0.1:${port}`)
+    expect([code, of('connection')?.fix]).toEqual([1, expect.stringContaining('rediss://')])
+  })
+})
+
+test('an answer takes long', async () => {
+  const { port } = await serverWith()
+  const slow = createServer((client) => {
+    const server = connect(port, '127.0.0.1')
+    server.on('data', (chunk) => setTimeout(() => client.write(chunk), 120))
+    client.on('data', (chunk) => server.write(chunk))
+    client.on('close', () => server.destroy())
+    client.on('error', () => undefined)
+  }).listen(0, '127.0.0.1')
+  await once(slow, 'listening')
+  const { code, wrong } = await runDoctor(`redis://127.0.0.1:${(slow.address() as AddressInfo).port}`)
+  slow.close()
+  const sides = ['publishing', 'subscribing', 'an event']
+  expect([code, wrong]).toEqual([0, sides.map((side) => `warn latency of ${side}`)])
+})
+
+test.each([
+  [-90_000, 'ahead of'],
+  [90_000, 'behind'],
+])('our clock is off by %i ms', async (ms, how) => {
+  const { url } = await serverWith()
+  const file = join(folder, 'clock.cjs')
+  writeFileSync(file, `const now = Date.now; Date.now = () => now() + ${ms}`)
+  const { wrong, of } = await runDoctor(url, [], { execArgv: ['--require', file] })
+  expect(wrong).toEqual(['warn clock'])
+  expect(of('clock')?.found).toMatch(new RegExp(`^the clock of the server is (89|90)\\d\\d\\d ms ${how} ours$`))
+})
+
+test('processes of 1.x on the wire', async () => {
+  const { url } = await serverWith()
+  const redis = new Redis(url)
+  const speaking = setInterval(() => {
+    void redis.publish('report:42', JSON.stringify(['report', '42', 'done']))
+    void redis.publish('other:42', JSON.stringify(['not', 'of us']))
+    void redis.publish('log', '["not of us either"')
+  }, 20)
+  const { wrong, of } = await runDoctor(url, ['--listen', '500'])
+  clearInterval(speaking)
+  redis.disconnect()
+  expect(wrong).toEqual(['warn peers of 1.x'])
+  expect(of('peers of 1.x')?.found).toBe('events of server-events 1.x are on the wire: "report"')
+})
+
+describe('with Sentinels', () => {
+  let sentinels: RedisSentinels
+
+  beforeAll(async () => {
+    sentinels = await startSentinels({ args: ['--appendonly', 'yes'] })
+  }, 120_000)
+
+  afterAll(() => sentinels.stop())
+
+  test('a replica', async () => {
+    const [master, replica] = sentinels.servers
+    const { code, wrong, of } = await runDoctor(replica.url)
+    // The library refuses it by itself.
+    expect([code, wrong]).toEqual([1, ['bad connection']])
+    expect(of('connection')).toMatchObject({
+      found: expect.stringContaining('replica') as string,
+      fix: expect.stringContaining('master') as string,
+    })
+    expect((await runDoctor(master.url)).of('role')?.found).toBe('master, 1 replica')
+  })
+
+  test('a Sentinel itself', async () => {
+    const { code, wrong, of } = await runDoctor(sentinels.sentinels[0]!.url)
+    expect([code, wrong]).toEqual([1, ['bad server']])
+    expect(of('server')?.found).toContain('this is a Sentinel')
+  })
+})
+
+describe('a Cluster', () => {
+  let cluster: RedisCluster
+
+  beforeAll(async () => {
+    cluster = await startCluster({ args: ['--appendonly', 'yes'], password: 'open-sesame' })
+  }, 120_000)
+
+  afterAll(() => cluster.stop())
+
+  const place = (): string => `:open-sesame@127.0.0.1:${cluster.masters[0]?.port ?? 0}`
+
+  test('as it should be', async () => {
+    const { code, wrong, of, output } = await runDoctor(`redis+cluster://${place()}`)
+    expect([code, wrong]).toEqual([0, []])
+    expect(of('cluster')?.found).toMatch(/^3 masters, \d replicas, 16384 of 16384 slots/)
+    expect(of('timeout')?.found).toMatch(/^each node: /)
+    expect(output).not.toContain('sesame')
+  })
+
+  test('given as a single server', async () => {
+    const { code, of } = await runDoctor(`redis://${place()}`)
+    expect([code, of('cluster')]).toEqual([
+      1,
+      expect.objectContaining({ status: 'bad', fix: expect.stringContaining('redis+cluster://') as string }),
+    ])
+  })
+
+  test('one node is set otherwise: it is named', async () => {
+    const [, odd] = cluster.masters
+    const redis = new Redis(odd!.url, { password: 'open-sesame' })
+    await redis.config('SET', 'timeout', '30')
+    const { wrong, findings } = await runDoctor(`redis+cluster://${place()}`)
+    await redis.config('SET', 'timeout', '0')
+    redis.disconnect()
+    expect(wrong).toEqual(['warn timeout'])
+    const { found } = findings.find(({ status }) => status === 'warn')!
+    expect(found).toMatch(new RegExp(`^127.0.0.1:${odd!.port}: 30 s`))
+  })
+
+  test('slots that nobody serves', async () => {
+    const redis = new Redis(cluster.masters[0]!.url, { password: 'open-sesame' })
+    await redis.call('CLUSTER', 'DELSLOTS', '0')
+    const { code, wrong } = await runDoctor(`redis+cluster://${place()}`)
+    await redis.call('CLUSTER', 'ADDSLOTS', '0')
+    redis.disconnect()
+    expect([code, wrong]).toEqual([1, expect.arrayContaining(['bad cluster'])])
+  })
+})
+
+test('a single server given as a Cluster', async () => {
+  const { port } = await serverWith()
+  const { code, wrong } = await runDoctor(`redis+cluster://127.0.0.1:${port}`)
+  expect([code, wrong.length]).toEqual([1, 1])
+})

@@ -1,0 +1,115 @@
+// Each server is set up to have what the doctor is to find.
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { eventually, startRedis } from '@server-events/testing'
+import type { RedisServer } from '@server-events/testing'
+import { Redis } from 'ioredis'
+import { runDoctor } from './run-cli'
+
+const running: RedisServer[] = []
+
+async function serverWith(...args: string[]): Promise<RedisServer> {
+  const server = await startRedis({ args: ['--appendonly', 'yes', ...args] })
+  running.push(server)
+  return server
+}
+
+afterEach(() => Promise.all(running.splice(0).map((server) => server.stop())))
+
+test('a server as it should be: nothing is wrong, exit 0', async () => {
+  const { url } = await serverWith()
+  const { code, status, wrong, of } = await runDoctor(url)
+  expect([code, status, wrong]).toEqual([0, 'ok', []])
+  expect(of('server')?.found).toMatch(/^(Redis|Valkey) \d+\.\d+\.\d+, standalone$/)
+  expect(of('role')?.found).toBe('master, 0 replicas')
+  for (const side of ['publishing', 'subscribing', 'an event'])
+    expect(of(`latency of ${side}`)?.found).toMatch(/^p50 \d+\.\d\d ms, p99 \d+\.\d\d ms, of \d+$/)
+})
+
+test('it leaves nothing behind, and nobody hears of it', async () => {
+  const { url } = await serverWith()
+  const redis = new Redis(url)
+  const heard: string[] = []
+  redis.on('pmessage', (_: string, channel: string, payload: string) => heard.push(`${channel} ${payload}`))
+  await redis.psubscribe('*')
+  await runDoctor(url, ['--name', 'report'])
+  await redis.punsubscribe('*')
+  // Empty frames, in which no event is.
+  expect(new Set(heard)).toEqual(new Set(['se:report: se2']))
+  expect(await redis.dbsize()).toBe(0)
+  redis.disconnect()
+})
+
+test.each([
+  [['--maxmemory-policy', 'allkeys-lru'], 'warn eviction', 0],
+  [['--maxmemory-policy', 'allkeys-lru', '--maxmemory', '100mb'], 'bad eviction', 1],
+  [['--maxmemory-policy', 'volatile-ttl', '--maxmemory', '100mb'], 'bad eviction', 1],
+  [['--maxmemory', '900kb'], 'bad memory', 1],
+  [['--timeout', '10'], 'warn timeout', 0],
+  [['--tcp-keepalive', '0'], 'warn tcp-keepalive', 0],
+  [['--client-output-buffer-limit', 'pubsub 1mb 512kb 60'], 'bad output buffer', 1],
+  [['--client-output-buffer-limit', 'pubsub 4mb 2mb 60'], 'warn output buffer', 0],
+  [['--appendonly', 'no'], 'warn persistence', 0],
+  [['--appendonly', 'no', '--save', '3600 1'], 'warn persistence', 0],
+])('%j: %s', async (args, expected, exit) => {
+  const { url } = await serverWith(...args)
+  const { code, wrong, findings } = await runDoctor(url)
+  // A server without memory refuses more than that.
+  expect(wrong).toEqual(args.includes('900kb') ? expect.arrayContaining([expected]) : [expected])
+  expect(code).toBe(exit)
+  for (const { status, fix, docs } of findings)
+    expect([status === 'ok', typeof fix, typeof docs]).toEqual(
+      status === 'ok' ? [true, 'undefined', 'undefined'] : [false, 'string', 'string'],
+    )
+})
+
+test('where no outcomes are kept, neither memory nor persistence matter', async () => {
+  const { url } = await serverWith('--appendonly', 'no', '--maxmemory', '100mb', '--maxmemory-policy', 'allkeys-lru')
+  expect((await runDoctor(url, ['--no-keep'])).wrong).toEqual([])
+})
+
+test('larger events need larger buffers', async () => {
+  const { url } = await serverWith()
+  expect((await runDoctor(url, ['--max-payload', '33554432'])).wrong).toEqual(['bad output buffer'])
+})
+
+test('a full server keeps nothing: both its memory and the refused SET are told', async () => {
+  const { url } = await serverWith('--maxmemory', '900kb')
+  const { of, code } = await runDoctor(url)
+  expect(code).toBe(1)
+  expect(of('memory')).toMatchObject({ status: 'bad', found: expect.stringContaining('OOM') as string })
+  expect(of('permission set of server-events-doctor')?.found).toContain('SET is refused (OOM)')
+})
+
+test.each([
+  [120, 'warn'],
+  [1_100, 'bad'],
+])('%i distinct patterns: %s', async (count, status) => {
+  const { url } = await serverWith()
+  const redis = new Redis(url)
+  await redis.psubscribe(...Array.from({ length: count }, (_, n) => `se:name-${n}:*`))
+  const { of } = await runDoctor(url)
+  expect(of('patterns')).toMatchObject({ status, found: expect.stringContaining(`${count} distinct`) as string })
+  redis.disconnect()
+})
+
+test('a disk that cannot be written to', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'server-events-cli-'))
+  const { url } = await serverWith('--appendonly', 'no', '--save', '3600 1', '--dir', folder)
+  await rm(folder, { recursive: true })
+  const redis = new Redis(url)
+  await redis.bgsave()
+  await eventually(async () => (await redis.info('persistence')).includes('rdb_last_bgsave_status:err'))
+  const { of, code } = await runDoctor(url)
+  expect([of('persistence')?.status, code]).toEqual(['bad', 1])
+  redis.disconnect()
+})
+
+test('few connections are left', async () => {
+  const { url } = await serverWith('--maxclients', '12')
+  const others = Array.from({ length: 8 }, () => new Redis(url))
+  await Promise.all(others.map((redis) => redis.ping()))
+  expect((await runDoctor(url)).wrong).toEqual(['warn maxclients'])
+  for (const redis of others) redis.disconnect()
+})

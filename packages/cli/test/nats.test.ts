@@ -1,0 +1,52 @@
+import { startNats } from '@server-events/testing'
+import type { NatsServer } from '@server-events/testing'
+import { runCli, runDoctor } from './run-cli'
+
+const running: NatsServer[] = []
+
+async function natsWith(options: Parameters<typeof startNats>[0]): Promise<NatsServer> {
+  const nats = await startNats(options)
+  running.push(nats)
+  return nats
+}
+
+afterEach(() => Promise.all(running.splice(0).map((nats) => nats.stop())))
+
+const user = (permissions: string): string =>
+  `authorization { users = [ { user: someone, password: open-sesame, permissions: { ${permissions} } } ] }`
+
+test('as it should be: outcomes are kept, and found by who waits later', async () => {
+  const { url } = await natsWith({ config: user('publish: ">", subscribe: ">"') })
+  const withPassword = url.replace('//', '//someone:open-sesame@')
+  const { code, wrong, of, output } = await runDoctor(withPassword)
+  expect([code, wrong]).toEqual([0, []])
+  expect(of('latency of an event')?.found).toMatch(/^p50 .* of 100$/)
+  const env = { SERVER_EVENTS_URL: withPassword }
+  expect((await runCli(['emit', 'report', '1', '"done"', '--keep', '60000'], { env })).code).toBe(0)
+  expect(await runCli(['wait', 'report', '1'], { env })).toMatchObject({ code: 0, stdout: '"done"' })
+  expect(output).not.toContain('sesame')
+})
+
+test('wrong credentials', async () => {
+  const { url } = await natsWith({ config: user('publish: ">", subscribe: ">"') })
+  const { code, wrong, output } = await runDoctor(url.replace('//', '//someone:says-me@'))
+  expect([code, wrong]).toEqual([1, ['bad connection']])
+  expect(output).not.toMatch(/sesame|says-me/)
+})
+
+test('a user who may not subscribe', async () => {
+  const { url } = await natsWith({ config: user('publish: ">", subscribe: "_INBOX.>"') })
+  const { code, wrong } = await runDoctor(url.replace('//', '//someone:open-sesame@'))
+  expect([code, wrong]).toEqual([1, ['bad permissions']])
+})
+
+test('without JetStream nothing is kept', async () => {
+  const { url } = await natsWith({ jetStream: false })
+  expect((await runDoctor(url)).wrong).toEqual(['warn keeping'])
+  expect((await runDoctor(url, ['--no-keep'])).wrong).toEqual([])
+  const env = { SERVER_EVENTS_URL: url }
+  expect((await runCli(['emit', 'report', '1'], { env })).code).toBe(0)
+  const recalling = await runCli(['wait', 'report', '1'], { env })
+  expect([recalling.code, recalling.stderr]).toEqual([1, expect.stringContaining('--no-recall')])
+  expect((await runCli(['wait', 'report', '1', '--no-recall', '--timeout', '100'], { env })).code).toBe(3)
+})

@@ -1,0 +1,41 @@
+import { parseServerUrl } from '../src/server-url'
+
+test.each([
+  ['redis://127.0.0.1', { kind: 'redis', place: '127.0.0.1:6379', tls: false, db: 0 }],
+  ['rediss://h:1/7', { kind: 'redis', place: 'h:1', tls: true, db: 7 }],
+  ['redis://h/', { place: 'h:6379', db: 0 }],
+  ['redis://[::1]:7000', { place: '[::1]:7000', hosts: [{ host: '::1', port: 7000 }] }],
+  ['redis://u:p%40%3A%2F%20%C3%A9@h', { username: 'u', password: 'p@:/ é' }],
+  ['redis://:a:b@h', { username: undefined, password: 'a:b' }],
+  ['redis://u@h', { username: 'u', password: undefined }],
+  ['redis://:a@b@h', { password: 'a@b', place: 'h:6379' }],
+  ['redis+cluster://:p@a,b:2,[::2]:3', { kind: 'redis-cluster', place: 'a:6379,b:2,[::2]:3', password: 'p' }],
+  ['rediss+cluster://a/0', { kind: 'redis-cluster', tls: true, db: 0 }],
+  ['nats://token@h', { kind: 'nats', place: 'h:4222', username: 'token', password: undefined }],
+  ['postgres://u:p@h/app', { kind: 'postgres', place: 'h:5432', database: 'app', tls: false }],
+  ['postgresql://h', { kind: 'postgres', database: undefined }],
+  ['postgres://h:1/a%20b?sslmode=require', { place: 'h:1', database: 'a b', tls: true }],
+  ['tls://h:1,i', { kind: 'nats', tls: true, place: 'h:1,i:4222' }],
+])('%s', (text, expected) => expect(parseServerUrl(text)).toMatchObject(expected))
+
+test.each([
+  '',
+  'redis',
+  'redis://',
+  'redis:///1',
+  'redis:/h',
+  '//h',
+  'http://h',
+  'REDIS://h',
+  'constructor://h',
+  'redis://h:0',
+  'redis://h:70000',
+  'redis://a,b',
+  'redis://h x',
+  'redis://h/1/2',
+  'redis://h?db=1',
+  'nats://h/1',
+  'postgres://h,i/app',
+  'postgres://h/app?host=i',
+  'postgres://h/a/b',
+])('%j is refused', (text) => expect(() => parseServerUrl(text)).toThrow(expect.objectContaining({ exitCode: 2 })))
