@@ -1,4 +1,4 @@
-import type { EventKey, Message, Topic } from 'server-events'
+import type { EventKey, Message, Once, Topic } from 'server-events'
 import { keyText, topicText } from './texts'
 import type { Weather } from './weather'
 
@@ -13,6 +13,9 @@ export class Broker {
   readonly subscribed = new Map<string, Topic>()
   /** Called for each copy of a message that it sends to the subscriber. */
   send: (at: number, key: EventKey, message: Message) => void = () => {}
+  /** Called when it stores an outcome, and when it removes one. */
+  stored: (at: number, key: EventKey, message: Message, until: number) => void = () => {}
+  forgotten: (key: EventKey) => void = () => {}
   readonly #weather: Weather
   readonly #refused = new Set<string>()
   readonly #kept = new Map<string, Kept>()
@@ -40,10 +43,26 @@ export class Broker {
     this.#refused.delete(name)
   }
 
-  /** Keeps it, if for any time, then sends it on. */
-  publish(at: number, key: EventKey, message: Message, keepMs: number): void {
-    if (keepMs > 0) this.#kept.set(keyText(key), { message, until: at + keepMs })
-    if (!this.subscribed.has(key.name) && !this.subscribed.has(keyText(key))) return
+  /**
+   * Keeps it, if for any time, then sends it on. With `once` what it keeps already stays and is sent
+   * instead; returns that.
+   */
+  publish(at: number, key: EventKey, message: Message, keepMs: number, once?: Once): Message | undefined {
+    const held = once && keepMs > 0 ? this.read(at, key) : undefined
+    if (keepMs > 0 && held === undefined) {
+      const until = at + keepMs
+      this.stored(at, key, message, until)
+      this.#kept.set(keyText(key), { message, until })
+    }
+    this.#send(at, key, held ?? message)
+    return held
+  }
+
+  #send(at: number, key: EventKey, message: Message): void {
+    const { name, id } = key
+    const [, home] = id.split('~')
+    const topics = [{ name }, key, ...(home === undefined ? [] : [{ name, home }])]
+    if (!topics.some((topic) => this.subscribed.has(topicText(topic)))) return
     for (let copies = this.#weather.takeCopies(); copies > 0; copies--) this.send(at, key, message)
   }
 
@@ -54,5 +73,6 @@ export class Broker {
 
   forget(key: EventKey): void {
     this.#kept.delete(keyText(key))
+    this.forgotten(key)
   }
 }

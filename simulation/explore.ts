@@ -58,11 +58,12 @@ async function withoutStacks<T>(work: () => Promise<T>): Promise<T> {
   }
 }
 
-function newSubject(mutant: Mutant | undefined): Subject {
+export function newSubject(mutant: Mutant | undefined): Subject {
   const time = new VirtualTime()
   const globals = {
     ...time.globals(),
     process: {
+      nextTick: process.nextTick.bind(process),
       emitWarning: (message: string) => {
         throw new Error(`an unexpected warning: ${message}`)
       },

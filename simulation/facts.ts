@@ -8,6 +8,9 @@ import type { VirtualTime } from './virtual-time'
 /** Timers and deadlines each round up to whole milliseconds. */
 export const rounding = 2
 
+/** In ms. */
+const longestLinger = 60_000
+
 /** What is known of the world, from which all rules are judged. Nothing here is asked of the engine. */
 export class Facts {
   output: 'never' | 'up' | 'down' = 'never'
@@ -22,6 +25,8 @@ export class Facts {
   /** When the drain was over, give or take the rounding. */
   drainOver: number | undefined
   transportClosed = false
+  /** The label of the instance, where there are homes. */
+  own = ''
   /** When the loop was last released from being blocked. */
   unblocked = 0
 
@@ -55,9 +60,32 @@ export class Facts {
     return name === 'kept'
   }
 
+  keepsOnce(name: string): boolean {
+    return this.keeps(name) && this.setup.once
+  }
+
   /** The subscription that a wait needs. */
   topicOf({ name, id }: EventKey): Topic {
-    return this.setup.routing === 'name' ? { name } : { name, id }
+    if (this.setup.routing === 'name') return { name }
+    const [, home] = id.split('~')
+    return home === undefined ? { name, id } : { name, home }
+  }
+
+  /** The subscription of the name in option `listen`. */
+  get listened(): Topic {
+    return { name: 'plain', ...(this.transport.homes && { home: this.own }) }
+  }
+
+  /** What ids of a scenario are in this run. */
+  idOf(id: string): string {
+    if (!this.transport.homes) return id
+    return `${id}~${this.setup.home === 'own' ? this.own : 'AAAAaaaarko'}`
+  }
+
+  /** How long a subscription may stay when nobody needs it: a use in between starts the time anew. */
+  longestLinger({ id, home }: Topic): number {
+    const lingers = this.setup.routing === 'name' ? id === undefined : home === this.own && home !== ''
+    return lingers ? longestLinger : 0
   }
 
   call(topic: Topic): Call | undefined {
@@ -66,14 +94,14 @@ export class Facts {
 
   /** Subscriptions that an emit of the key may be meant for: in flight, or wanted again while they end. */
   awaited({ name, id }: EventKey): Call[] {
-    return [this.call({ name }), this.call({ name, id })].filter(
+    return [this.call({ name }), this.call(this.topicOf({ name, id }))].filter(
       (call): call is Call => call !== undefined && this.isAwaited(call),
     )
   }
 
   /** Whether a subscription of the key is being asked for or ended. */
   inFlight({ name, id }: EventKey): boolean {
-    return [this.call({ name }), this.call({ name, id })].some(
+    return [this.call({ name }), this.call(this.topicOf({ name, id }))].some(
       (call) => call !== undefined && call.state !== 'standing',
     )
   }

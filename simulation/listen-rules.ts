@@ -1,6 +1,6 @@
-import type { EventKey, Message } from 'server-events'
+import type { EventKey, Message, Topic } from 'server-events'
 import { rounding, type Facts } from './facts'
-import { keyText, messageText } from './texts'
+import { keyText, messageText, topicText } from './texts'
 
 /** One `listen`. */
 interface ListenRecord {
@@ -21,7 +21,7 @@ export class ListenRules {
   /** Calls of init share an attempt, and end with it. */
   #attempt = { began: 0, ended: -1 }
   #desired = false
-  /** Names whose subscription is refused at present, and since when. */
+  /** Subscriptions that are refused at present, by their text, and since when. */
   readonly #withdrawn = new Map<string, number>()
   #refusedInTurn = new Set<string>()
   #calls: string[] = []
@@ -35,18 +35,18 @@ export class ListenRules {
     return this.#inits.size + this.#listens.filter(({ state }) => state === 'pending').length
   }
 
-  /** Names that have to be subscribed for listeners or by option `listen`. */
-  get names(): Set<string> {
-    const names = new Set(this.#listens.filter(({ state }) => state !== 'ended').map(({ name }) => name))
-    if (this.#desired) names.add('plain')
-    return names
+  /** What has to be subscribed for listeners or by option `listen`, by its text. */
+  get topics(): Map<string, Topic> {
+    const topics: Topic[] = this.#listens.filter(({ state }) => state !== 'ended').map(({ name }) => ({ name }))
+    if (this.#desired) topics.push(this.#facts.listened)
+    return new Map(topics.map((topic) => [topicText(topic), topic]))
   }
 
   /** Whether a subscription is surely needed: a listen that is about to reject does not show it yet. */
-  need(name: string): boolean {
-    return (
-      (this.#desired && name === 'plain') || this.#listens.some((listen) => listen.name === name && this.#lasts(listen))
-    )
+  need(topic: Topic): boolean {
+    const is = (other: Topic): boolean => topicText(other) === topicText(topic)
+    if (this.#desired && is(this.#facts.listened)) return true
+    return this.#listens.some((listen) => is({ name: listen.name }) && this.#lasts(listen))
   }
 
   called(number: number, name: string): void {
@@ -82,7 +82,7 @@ export class ListenRules {
     const { turn } = this.#facts
     if (this.#attempt.ended !== turn) this.#attempt = { began: Math.min(...this.#inits.values()), ended: turn }
     this.#inits.delete(number)
-    if (code !== undefined) this.#judge(`init ${number}`, code, this.#attempt.began, ['plain'])
+    if (code !== undefined) this.#judge(`init ${number}`, code, this.#attempt.began, [topicText(this.#facts.listened)])
     else if (!this.#facts.transport.input.wasUp) this.#facts.violated(`init ${number} resolved without a connection`)
   }
 
@@ -113,13 +113,13 @@ export class ListenRules {
     if (calls.length > 0) this.#facts.violated(`a listener heard ${String(calls[0])} instead of ${text}`)
   }
 
-  refused(name: string): void {
-    this.#withdrawn.set(name, this.#facts.now)
-    this.#refusedInTurn.add(name)
+  refused(topic: Topic): void {
+    this.#withdrawn.set(topicText(topic), this.#facts.now)
+    this.#refusedInTurn.add(topicText(topic))
   }
 
-  stood(name: string): void {
-    this.#withdrawn.delete(name)
+  stood(topic: Topic): void {
+    this.#withdrawn.delete(topicText(topic))
   }
 
   endTurn(): void {
@@ -139,11 +139,11 @@ export class ListenRules {
       if (now > called + initTimeout + rounding) this.#facts.violated(`init ${number} is pending after initTimeout`)
     }
     if (transportClosed) return
-    for (const name of this.names) {
-      if (this.#facts.call({ name }) !== undefined) continue
+    for (const [text, topic] of this.topics) {
+      if (this.#facts.call(topic) !== undefined) continue
       // A refused one is tried again in the rhythm of the backstop.
-      if (now > (this.#withdrawn.get(name) ?? 0) + setup.backstop + rounding) {
-        this.#facts.violated(`(${name}) has listeners and is not subscribed`)
+      if (now > (this.#withdrawn.get(text) ?? 0) + setup.backstop + rounding) {
+        this.#facts.violated(`(${text}) has listeners and is not subscribed`)
       }
     }
   }

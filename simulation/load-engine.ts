@@ -1,3 +1,4 @@
+import * as asyncHooks from 'node:async_hooks'
 import * as diagnosticsChannel from 'node:diagnostics_channel'
 import { readdirSync, readFileSync } from 'node:fs'
 import { dirname, join, relative } from 'node:path'
@@ -41,6 +42,7 @@ export function loadEngine(globals: Record<string, unknown>, mutant?: Mutant): t
 
 /** What has neither a clock nor timers, which must be ours. */
 function builtin(specifier: string): object {
+  if (specifier === 'node:async_hooks') return asyncHooks
   if (specifier === 'node:diagnostics_channel') return diagnosticsChannel
   throw new Error(`the engine may not use ${specifier} in the simulation`)
 }

@@ -14,36 +14,37 @@ export interface Mutant {
 }
 
 const engine = 'engine/engine.ts'
-const waiting = 'engine/waiting.ts'
-const byId = 'engine/by-id.ts'
-const recall = 'engine/recall.ts'
-const subscription = 'engine/subscription.ts'
-const outbox = 'engine/outbox.ts'
-const deadlines = 'engine/deadlines.ts'
-const closing = 'engine/closing.ts'
+const waits = 'waits/waits.ts'
+const byId = 'registry/by-id.ts'
+const recall = 'outcomes/recall.ts'
+const once = 'outcomes/once.ts'
+const subscription = 'registry/subscription.ts'
+const emits = 'emits/emits.ts'
+const deadlines = 'waits/deadlines.ts'
+const heap = 'base/heap.ts'
+const closing = 'engine/close.ts'
 
 /** What shows the worth of the simulation: each must be found. */
 export const mutants: readonly Mutant[] = [
   // Waits
   mutant(
     'settle twice',
-    edit(waiting, 'if (item.has(SETTLED)) return false', ''),
+    edit(waits, 'if (item.has(SETTLED)) return false', ''),
     edit(
-      waiting,
-      'dispatch.to(key, message, name.waits.of(key.id), this.#waitsBy.event)',
-      'const waits = name.waits.of(key.id)\n' +
-        'for (let way = message.kind === "event" ? name.listeners.size : 0; way >= 0; way--) dispatch.to(key, message, waits, this.#waitsBy.event)',
+      'engine/engine.ts',
+      'this.waits.deliver(reading, waits, streams)',
+      'for (let way = message.kind === "event" ? entry.listeners.size : 0; way >= 0; way--) this.waits.deliver(reading, waits, way === 0 ? streams : [])',
     ),
   ),
   mutant(
     'abort listener left',
-    edit('engine/aborts.ts', "group.signal.removeEventListener('abort', group.listener)", ''),
+    edit('waits/aborts.ts', "group.signal.removeEventListener('abort', group.listener)", ''),
   ),
-  mutant('abort settles one wait of a signal', edit('engine/aborts.ts', '[...items]', '[...items].slice(0, 1)')),
+  mutant('abort settles one wait of a signal', edit('waits/aborts.ts', '[...items]', '[...items].slice(0, 1)')),
   mutant('the second wait of an id hides the first', edit(byId, 'new Set([present, item])', 'new Set([item])')),
   mutant(
     'an event settles one wait of its id',
-    edit(waiting, 'message, name.waits.of(key.id),', 'message, name.waits.of(key.id).slice(0, 1),'),
+    edit(waits, 'dispatch.to(reading, waits,', 'dispatch.to(reading, waits.slice(0, 1),'),
   ),
 
   // Deadlines
@@ -53,35 +54,32 @@ export const mutants: readonly Mutant[] = [
     edit(deadlines, 'next.due <= now;', 'next.due <= now + 1;'),
   ),
   mutant('a nearer deadline does not arm the timer', edit(deadlines, 'if (this.#target <= next.due) return', 'return')),
-  mutant(
-    'the heap loses its order at a removal',
-    edit(deadlines, '      this.#up(last)\n      this.#down(last)\n', ''),
-  ),
+  mutant('the heap loses its order at a removal', edit(heap, '    this.#up(last)\n    this.#down(last)\n', '')),
   mutant('times out before it reads what has arrived', edit(deadlines, '> lateness', '> 1e9')),
 
   // Recall
   mutant(
     'recall before the subscription is confirmed',
-    edit(waiting, "if (item.has(RECALLS)) this.#recall?.ask(item, 'recall')", ''),
+    edit(waits, "if (item.has(RECALLS)) this.#recall?.ask(item, 'recall')", ''),
     edit(
-      waiting,
-      'item.register()\n',
-      "item.register()\n    if (item.has(RECALLS)) this.#recall?.ask(item, 'recall')\n",
+      waits,
+      'this.#deadlines.add(item)\n    const',
+      "this.#deadlines.add(item)\n    if (item.has(RECALLS)) this.#recall?.ask(item, 'recall')\n    const",
     ),
   ),
   mutant(
     'a miss served to a later wait',
     edit(
       recall,
-      'ask(item: Pending, way: Way): void {\n',
-      "ask(item: Pending, way: Way): void {\n    if (way === 'recall' && this.#inFlight > 0) return\n",
+      'ask(item: NamePending, way: Way): void {\n',
+      "ask(item: NamePending, way: Way): void {\n    if (way === 'recall' && this.#inFlight > 0) return\n",
     ),
   ),
-  mutant('no recall after restoration', edit(waiting, 'this.#recall?.restored(kept)', '')),
-  mutant('no last look', edit(waiting, "this.#recall?.ask(item, 'backstop')\n", '')),
+  mutant('no recall after restoration', edit(waits, 'this.#recall?.restored(kept)', '')),
+  mutant('no last look', edit(waits, "this.#recall?.ask(item, 'backstop')\n", '')),
   mutant(
     'the last look puts the deadline off',
-    edit(waiting, 'this.#deadlines.postpone(item, deadline)', 'this.#deadlines.postpone(item, deadline + 50)'),
+    edit(waits, 'this.#deadlines.postpone(item, deadline)', 'this.#deadlines.postpone(item, deadline + 50)'),
   ),
   mutant('no backstop after the first', edit(recall, 'if (any) this.guardBy(pending)', '')),
   mutant(
@@ -98,7 +96,7 @@ export const mutants: readonly Mutant[] = [
   ),
   mutant(
     'a kept outcome settles a wait that does not recall',
-    edit(waiting, 'return recall &&', 'return (recall || this.count > 0) &&'),
+    edit(waits, 'return recall &&', 'return (recall || this.count > 0) &&'),
   ),
   mutant(
     'a recall that failed stays in flight',
@@ -108,11 +106,11 @@ export const mutants: readonly Mutant[] = [
   // Subscriptions
   mutant(
     'messages for listeners only are not wanted',
-    edit('engine/names.ts', 'return this.listeners.size > 0 || this', 'return this'),
+    edit('registry/name.ts', 'return this.listeners.size > 0 || this', 'return this'),
   ),
   mutant(
     'a timeout does not know how long it was disconnected',
-    edit('engine/stores.ts', 'if (gap !== undefined) gap.to = now', 'void gap'),
+    edit('observe/connection-health.ts', 'if (gap !== undefined) gap.to = now', 'void gap'),
   ),
   mutant(
     'linger unsubscribes a used topic',
@@ -135,7 +133,7 @@ export const mutants: readonly Mutant[] = [
       'this.#host.idle(this)',
     ),
   ),
-  mutant('never unsubscribes', edit(waiting, 'this.#around.topics.of(item.name, item.id).release()', '')),
+  mutant('never unsubscribes', edit(waits, 'this.#host.subscriptions.of(item.entry, item.id).release()', '')),
   mutant(
     'a lost topic is taken to stand',
     edit(subscription, "if (this.#state === 'standing') this.#refused(error)\n    else", ''),
@@ -147,48 +145,81 @@ export const mutants: readonly Mutant[] = [
   mutant(
     'a refusal leaves waits pending',
     edit(
-      waiting,
+      waits,
       "for (const item of items) this.#reject(item, 'refused', () => fromTransport(error))",
       'if (items.some(({ slot }) => slot === -1)) throw error',
     ),
   ),
   mutant('a refused name with listeners is not tried again', edit(subscription, 'else this.#retryLater()', '')),
 
+  // Homes
+  mutant(
+    'a home of others lingers',
+    edit('registry/subscriptions.ts', ': { name: entry.name, home }, 0)', ': { name: entry.name, home }, linger)'),
+  ),
+  mutant(
+    'a home covers one of its waits',
+    edit(
+      'registry/name.ts',
+      '.filter(({ id }) => homeOf(id) === home)',
+      '.filter(({ id }) => homeOf(id) === home).slice(0, 1)',
+    ),
+  ),
+  mutant('an emit does not wait for a home in flight', edit('registry/name.ts', '[id, part, allHomes]', '[id]')),
+  mutant(
+    'option listen does not hold the home',
+    edit(
+      'registry/subscriptions.ts',
+      'subscription.acquire()\n      return subscription',
+      'subscription.ensure()\n      return subscription',
+    ),
+  ),
+
   // Emits
   mutant(
     'an emit does not wait for a subscription in flight',
-    edit(outbox, 'return holds ?', 'return holds && name.held.length > 0 ?'),
+    edit(emits, 'return defers ?', 'return defers && this.#queues(entry) ?'),
   ),
-  mutant('a rejected emit is not told', edit(outbox, 'if (error !== undefined) this.#rejected(error)', '')),
-  mutant('an emit overtakes those that are held', edit(outbox, 'name.held.length > 0 || ', '')),
+  mutant('a rejected emit is not told', edit(emits, 'if (error !== undefined) this.#host.rejected(error, emit)', '')),
+  mutant('an emit overtakes those that are held', edit(emits, 'this.#queues(entry) || ', '')),
+  mutant('what is held stays when the subscriptions are restored', edit(engine, 'this.emits.restored()', '')),
+  mutant('an emit is held for ever', edit(emits, 'const longestHold = 5000', 'const longestHold = 500_000')),
+
+  // The first outcome
+  mutant('once is not asked of the keeper', edit(emits, 'keep, this.#host.onceOf(key.name, message))', 'keep)')),
   mutant(
-    'what is held stays when the connection is lost',
-    edit(engine, "if (store === 'outputStore') this.releaseHeld()", ''),
+    'what is kept once is published and not stored',
+    edit(emits, 'return keep > 0 &&', 'return this.#host.onceOf(key.name, message) === undefined && keep > 0 &&'),
+  ),
+  mutant('another outcome is called the same', edit(once, "'same' : 'other'", "'same' : 'same'")),
+  mutant(
+    'the trace of a retry makes another outcome',
+    edit(once, 'onceOf({ kind, body }', 'onceOf({ kind, body, headers }'),
+    edit(once, 'held.kind === kind', 'held.kind === kind && JSON.stringify(held.headers) === JSON.stringify(headers)'),
   ),
   mutant(
-    'what is held stays when the first connection fails',
-    edit(engine, 'this.#failing = true\n    this.releaseHeld()', ''),
+    'a failure does not compete',
+    edit(engine, 'options.isOnce(name) ?', "options.isOnce(name) && message.kind === 'event' ?"),
   ),
-  mutant('an emit is held for ever', edit(outbox, 'const longestHold = 5000', 'const longestHold = 500_000')),
 
   // Closing
-  mutant('the drain does not end early', edit(waiting, 'if (this.count === 0) this.whenNothingPends?.()', '')),
+  mutant('the drain does not end early', edit(waits, 'if (this.count === 0) this.whenNothingPends?.()', '')),
   mutant(
     'close does not wait for outstanding emits',
-    edit(closing, 'await atMost(outstandingEmits, engine.outbox.idle())', ''),
+    edit(closing, 'await atMost(outstandingEmits, engine.emits.idle())', ''),
   ),
   mutant(
     'close forgets the waits',
     edit(
-      waiting,
-      "for (const item of [...this.#around.topics.pending()]) this.#reject(item, 'closed', makeError)",
+      waits,
+      "for (const item of [...this.#host.subscriptions.pending()]) this.#reject(item, 'closed', makeError)",
       'void makeError',
     ),
   ),
   mutant('a timer is left after close', edit(recall, 'clearTimeout(this.#sweep)\n', '')),
   mutant(
     'the process is held by a timer that nobody waits for',
-    edit('engine/starting.ts', 'clearTimeout(timer)', 'void timer'),
+    edit('engine/init.ts', 'clearTimeout(timer)', 'void timer'),
   ),
 
   // What the simulation found in the engine when both were new
@@ -201,11 +232,11 @@ export const mutants: readonly Mutant[] = [
     ),
   ),
   mutant('a second close holds the process', edit(closing, 'this.#drain = 0\n', '')),
-  mutant('an emit stays when what it queued behind has gone', edit(outbox, '      this.settled(name)\n', '')),
+  mutant('an emit stays when what it queued behind has gone', edit(emits, 'if (!late) this.#advance(entry)\n', '')),
   mutant(
     'the store is asked for a wait that has settled',
-    edit(recall, 'if (!item.has(SETTLED)) this.ask', 'if (item.name.waits.has(item.id)) this.ask'),
-    edit(recall, 'return name.pendingFor(id).filter((item) => item.has(RECALLS))', 'return [...name.pendingFor(id)]'),
+    edit(recall, 'if (!item.has(SETTLED)) this.ask', 'if (item.entry.waits.has(item.id)) this.ask'),
+    edit(recall, 'if (question.items.some(isPending)) batch.push(question)', 'batch.push(question)'),
   ),
 ]
 

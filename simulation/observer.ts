@@ -22,6 +22,8 @@ export interface Observer {
   /** Returns what is to be called with the answers. */
   recalling(keys: readonly EventKey[]): (answers: readonly (Message | undefined | Error)[]) => void
   handedOver(message: string): void
+  /** The engine has called what holds the same as an outcome that is emitted, or another one. */
+  compared(key: EventKey, held: Message, message: Message, verdict: string): void
   published(message: string, code: string | undefined): void
   closing(): void
 }

@@ -3,6 +3,7 @@ import { EmitRules } from './emit-rules'
 import { Facts, rounding } from './facts'
 import { ListenRules } from './listen-rules'
 import type { Observer } from './observer'
+import { OnceRules } from './once-rules'
 import type { Setup } from './scenario'
 import { ScriptedTransport } from './scripted-transport'
 import { codeOf, keyText, messageText, topicText } from './texts'
@@ -14,9 +15,8 @@ export class Violation extends Error {
   override readonly name = 'Violation'
 }
 
-/** An unused subscription of a whole name may stay this long, in ms: a use in between starts the time anew. */
-const longestLinger = 60_000
 const longestForEmits = 5000
+const longestRest = 50
 
 /**
  * Judges the engine by what the user and the transport see of it, at every step. It knows the
@@ -28,10 +28,14 @@ export class Oracle implements Observer {
   readonly waits: WaitRules
   readonly emits: EmitRules
   readonly listens: ListenRules
+  readonly once: OnceRules
   /** Promises of peek, forget and close that have not settled. */
   readonly questions = new Set<string>()
   /** Set while a call of `peek` runs: a recall within it is its own. */
   peeking: ((answer: string) => void) | undefined
+  readonly #peeks = new WeakMap<EventKey, (answer: string) => void>()
+  /** Since when nothing is under way, while a close drains. */
+  #quietSince: number | undefined
   readonly #time: VirtualTime
   readonly #write: ((line: string) => void) | undefined
   #events!: Pick<ServerEvents, 'stats'>
@@ -46,6 +50,9 @@ export class Oracle implements Observer {
     this.waits = new WaitRules(this.facts)
     this.emits = new EmitRules(this.facts)
     this.listens = new ListenRules(this.facts)
+    this.once = new OnceRules(this.facts)
+    this.transport.broker.stored = (at, key, message, until) => this.once.stored(at, key, message, until)
+    this.transport.broker.forgotten = (key) => this.once.forgotten(key)
     this.facts.isNeeded = (topic) => this.#isNeeded(topic)
     time.onStep = (idle) => this.#step(idle)
   }
@@ -67,18 +74,18 @@ export class Oracle implements Observer {
   stood(topic: Topic): void {
     this.log(`  (${topicText(topic)}) is subscribed`)
     this.waits.stood(topic)
-    if (topic.id === undefined) this.listens.stood(topic.name)
+    this.listens.stood(topic)
   }
 
   refused(topic: Topic): void {
     this.log(`  (${topicText(topic)}) is refused`)
     this.waits.refused(topic)
-    if (topic.id === undefined) this.listens.refused(topic.name)
+    this.listens.refused(topic)
   }
 
   unsubscribing(topic: Topic): void {
     this.waits.unsubscribing(topic)
-    if (topic.id === undefined && this.listens.need(topic.name)) {
+    if (this.listens.need(topic)) {
       this.violated(`unsubscribe(${topicText(topic)}) although it has listeners`)
     }
   }
@@ -90,7 +97,7 @@ export class Oracle implements Observer {
   lost(topic: Topic): void {
     this.log(`  (${topicText(topic)}) is lost`)
     this.waits.refused(topic)
-    if (topic.id === undefined) this.listens.refused(topic.name)
+    this.listens.refused(topic)
   }
 
   outputUp(): void {
@@ -126,7 +133,10 @@ export class Oracle implements Observer {
 
   recalling(keys: readonly EventKey[]): (answers: readonly (Message | undefined | Error)[]) => void {
     const what = keys.map((key) => `(${keyText(key)})`).join(' ')
-    const peeked = this.peeking
+    const [asked] = keys as readonly [EventKey]
+    // A peek that lost its answer with the connection asks again, and not within the call: its key is the same object.
+    if (this.peeking !== undefined) this.#peeks.set(asked, this.peeking)
+    const peeked = this.#peeks.get(asked)
     this.log(peeked === undefined ? `  recall ${what}` : `  peek ${what} is asked`)
     const answered = peeked === undefined ? this.waits.asking(keys) : undefined
     return (answers) => {
@@ -138,6 +148,11 @@ export class Oracle implements Observer {
 
   handedOver(message: string): void {
     this.emits.handedOver(message, this.waits.undecided)
+  }
+
+  compared(key: EventKey, held: Message, message: Message, verdict: string): void {
+    this.log(`  ${messageText(held)} of (${keyText(key)}) is ${verdict}`)
+    this.once.compared(key, held, message, verdict)
   }
 
   published(message: string, code: string | undefined): void {
@@ -173,7 +188,14 @@ export class Oracle implements Observer {
 
   #watchDrain(): void {
     const { facts } = this
-    if (facts.drainOver === undefined && facts.mayHaveDrained(this.waits.pending)) facts.drainOver = facts.now
+    const lookups = [...this.questions].filter((question) => /^(peek|forget)/.test(question)).length
+    const underWay = this.waits.pending + this.emits.open + lookups
+    if (facts.drainOver !== undefined || !facts.closeCalled) return
+    this.#quietSince = underWay === 0 ? (this.#quietSince ?? facts.now) : undefined
+    // It rests anew if something stirred meanwhile, and a loop that was blocked ends a rest late.
+    const restsFrom = Math.max(this.#quietSince ?? Infinity, facts.unblocked)
+    const end = Math.min(facts.drainEnd - rounding, restsFrom + 2 * longestRest)
+    if (facts.now >= end) facts.drainOver = facts.now
   }
 
   #compareStats(): void {
@@ -205,14 +227,13 @@ export class Oracle implements Observer {
   }
 
   #isNeeded(topic: Topic): boolean {
-    return this.waits.need(topic) || (topic.id === undefined && this.listens.names.has(topic.name))
+    return this.waits.need(topic) || this.listens.topics.has(topicText(topic))
   }
 
   /** Nobody stays subscribed to what nobody needs. */
   #checkUnused(): void {
-    const { now, setup, transportClosed } = this.facts
+    const { now, transportClosed } = this.facts
     if (transportClosed) return
-    const longest = setup.routing === 'name' ? longestLinger : 0
     const { calls } = this.transport.output
     for (const text of this.#unusedSince.keys()) if (!calls.has(text)) this.#unusedSince.delete(text)
     for (const [text, { topic, state }] of calls) {
@@ -221,7 +242,8 @@ export class Oracle implements Observer {
       // A linger timer that had to wait for a blocked loop counts from there.
       const from = [this.#unusedSince.get(text) ?? Infinity, this.waits.lastNeeded.get(text) ?? 0, this.facts.unblocked]
       const since = Math.max(...from)
-      if (now > since + longest + rounding) this.violated(`(${text}) is subscribed although nobody needs it`)
+      if (now > since + this.facts.longestLinger(topic) + rounding)
+        this.violated(`(${text}) is subscribed although nobody needs it`)
     }
   }
 

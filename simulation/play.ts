@@ -3,7 +3,7 @@ import { initTimeout } from './listen-rules'
 import { Oracle, Violation } from './oracle'
 import { signals, type Action, type Key, type Scenario } from './scenario'
 import { CountingSignal } from './signal'
-import { codeOf, keyText } from './texts'
+import { codeOf, emitText, keyText, messageText } from './texts'
 import type { VirtualTime } from './virtual-time'
 import type { TimeoutReport, WaitRecord } from './wait-rules'
 
@@ -44,6 +44,12 @@ interface Listened {
   close?: () => Promise<void>
 }
 
+/** What is emitted under a number: each its own, unless it is emitted again. */
+interface Outcome {
+  readonly type: 'emit' | 'fail'
+  readonly number: number
+}
+
 class Play {
   readonly #time: VirtualTime
   readonly #scenario: Scenario
@@ -53,6 +59,7 @@ class Play {
   readonly #signals = Array.from({ length: signals }, () => new CountingSignal())
   readonly #listenings: Listened[] = []
   #messages = 0
+  readonly #last = new Map<string, Outcome>()
   #waits = 0
   #others = 0
 
@@ -65,7 +72,8 @@ class Play {
     this.#scenario = scenario
     this.#oracle = new Oracle(time, setup, this.#write)
     this.#events = new core.ServerEvents<Record<string, number[]>>(this.#oracle.transport, {
-      keep: { kept: setup.keep },
+      keep: { kept: setup.once ? { ms: setup.keep, once: true } : setup.keep },
+      headers: () => ({ emit: String(this.#messages) }),
       listen: setup.listen ? ['plain'] : [],
       backstop: setup.backstop,
       initTimeout,
@@ -74,6 +82,8 @@ class Play {
       if (store === 'inputStore') this.#oracle.emits.told(codeOf(error))
     })
     this.#oracle.watch(this.#events)
+    const { facts, transport } = this.#oracle
+    if (transport.homes) facts.own = core.homeOf(this.#events.createId()) ?? ''
   }
 
   violated(what: string): void {
@@ -83,9 +93,13 @@ class Play {
   async run(): Promise<void> {
     for (const { after, action } of this.#scenario.steps) {
       if (after > 0) await this.#time.run(after)
-      this.#do(action)
+      this.#do('key' in action ? { ...action, key: this.#inHome(action.key) } : action)
     }
     await this.#end()
+  }
+
+  #inHome({ name, id }: Key): Key {
+    return { name, id: this.#oracle.facts.idOf(id) }
   }
 
   /** All is let come to rest, then closed: nothing may be left, first of waits, then of the instance. */
@@ -93,7 +107,7 @@ class Play {
     await this.#time.run(untilAllIsQuiet)
     const { listens, waits } = this.#oracle
     if (waits.pending > 0) this.#oracle.violated('waits are left')
-    if (listens.names.size === 0 && this.#events.stats().names > 0) this.#oracle.violated('names are left')
+    if (listens.topics.size === 0 && this.#events.stats().names > 0) this.#oracle.violated('names are left')
     this.#close(100)
     await this.#time.run(5)
     // Once more, while a drain that is over could still go on.
@@ -114,7 +128,7 @@ class Play {
         return this.#on(action)
       case 'emit':
       case 'fail':
-        return this.#emit(action.type, action.key)
+        return this.#emit(action)
       case 'peek':
         return this.#peek(action.key)
       case 'forget':
@@ -138,7 +152,7 @@ class Play {
       case 'close':
         return this.#close(action.drain)
       case 'elsewhere':
-        return this.#elsewhere(action.does, action.key)
+        return this.#elsewhere(action)
       case 'block':
         this.#log(`the event loop is blocked for ${action.ms} ms`)
         this.#time.block(action.ms)
@@ -174,7 +188,7 @@ class Play {
   }
 
   #on({ key, timeout, recall, signal }: Action & { readonly type: 'on' }): void {
-    const { facts, waits, listens } = this.#oracle
+    const { facts, waits, listens, once } = this.#oracle
     const chosen = signal === undefined ? undefined : this.#signals[signal]
     const wait: WaitRecord = {
       number: ++this.#waits,
@@ -190,6 +204,8 @@ class Play {
       asked: undefined,
       answered: undefined,
       lastAsked: -Infinity,
+      recall: 0,
+      alone: true,
       owed: [],
     }
     const options = `timeout ${timeout}${recall ? '' : ', recall false'}${signal === undefined ? '' : `, signal ${signal}`}`
@@ -199,6 +215,7 @@ class Play {
     const settled = (outcome: string, report?: TimeoutReport): void => {
       this.#log(`  wait ${wait.number}: ${outcome}`)
       waits.settled(wait, outcome, report)
+      once.settled(key, outcome)
       this.#checkSignals()
     }
     const given = chosen === undefined ? {} : { signal: chosen as unknown as AbortSignal }
@@ -208,16 +225,25 @@ class Play {
     )
   }
 
-  #emit(type: 'emit' | 'fail', key: Key): void {
-    const { emits, waits } = this.#oracle
+  /** A new outcome, or the last one of this key once more. */
+  #outcome(type: 'emit' | 'fail', key: Key, again: boolean): Outcome {
     const number = ++this.#messages
-    const text = `${type === 'emit' ? 'event' : 'failure'} ${number}`
-    this.#log(`${type}(${keyText(key)}) -> ${text}`)
+    const last = again ? this.#last.get(keyText(key)) : undefined
+    const outcome = last ?? { type, number }
+    this.#last.set(keyText(key), outcome)
+    return outcome
+  }
+
+  #emit({ type, key, again }: Action & { readonly type: 'emit' | 'fail' }): void {
+    const { emits, waits } = this.#oracle
+    const outcome = this.#outcome(type, key, again)
+    const text = emitText({ ...messageOf(outcome), headers: { emit: String(this.#messages) } })
+    this.#log(`${outcome.type}(${keyText(key)}) -> ${text}`)
     emits.called(text, key, waits.undecided)
     const sent =
-      type === 'emit'
-        ? this.#events.emit(key.name, key.id, number)
-        : this.#events.fail(key.name, key.id, new Error(String(number)))
+      outcome.type === 'emit'
+        ? this.#events.emit(key.name, key.id, outcome.number)
+        : this.#events.fail(key.name, key.id, new Error(String(outcome.number)))
     sent.then(
       () => emits.settled(text, 'accepted', waits.undecided),
       (error: unknown) => emits.settled(text, codeOf(error), waits.undecided),
@@ -225,21 +251,20 @@ class Play {
   }
 
   /** What another process does reaches the server at once. */
-  #elsewhere(does: 'emit' | 'fail' | 'forget', key: Key): void {
-    const { broker } = this.#oracle.transport
+  #elsewhere({ does, key, again }: Action & { readonly type: 'elsewhere' }): void {
+    const { facts, transport } = this.#oracle
     if (does === 'forget') {
       this.#log(`elsewhere forget(${keyText(key)})`)
-      broker.forget(key)
+      transport.broker.forget(key)
       return
     }
-    const number = ++this.#messages
-    this.#log(`elsewhere ${does}(${keyText(key)}) -> ${does === 'emit' ? 'event' : 'failure'} ${number}`)
-    const keep = this.#oracle.facts.keeps(key.name) ? this.#scenario.setup.keep : 0
-    const message: Core.Message =
-      does === 'emit'
-        ? { kind: 'event', body: JSON.stringify([number]), kept: keep > 0 }
-        : { kind: 'failure', body: JSON.stringify({ name: 'Error', message: String(number) }), kept: keep > 0 }
-    broker.publish(this.#time.now, key, message, keep)
+    const message = messageOf(this.#outcome(does, key, again))
+    const text = messageText(message)
+    this.#log(`elsewhere ${does}(${keyText(key)}) -> ${text}`)
+    const keep = facts.keeps(key.name) ? this.#scenario.setup.keep : 0
+    const once: Core.Once = (held) => (messageText(held) === text ? 'same' : 'other')
+    const own = facts.keepsOnce(key.name) ? [once] : []
+    transport.broker.publish(this.#time.now, key, { ...message, kept: keep > 0 }, keep, ...own)
   }
 
   #abort(index: number): void {
@@ -345,6 +370,13 @@ class Play {
   #log(line: string): void {
     this.#write?.(line)
   }
+}
+
+/** As the engine makes it. */
+function messageOf({ type, number }: Outcome): Core.Message {
+  return type === 'emit'
+    ? { kind: 'event', body: JSON.stringify([number]) }
+    : { kind: 'failure', body: JSON.stringify({ name: 'Error', message: String(number) }) }
 }
 
 function outcomeOf(error: unknown): string {

@@ -1,9 +1,9 @@
-import type { EventKey, Message, Receiver } from 'server-events'
+import type { EventKey, Message, Once, Receiver } from 'server-events'
 import type { Broker } from './broker'
 import type { Observer } from './observer'
 import { Pipe } from './pipe'
 import type { RecallFate } from './scenario'
-import { errorOf, keyText, messageText } from './texts'
+import { emitText, errorOf, keyText } from './texts'
 import type { VirtualTime } from './virtual-time'
 import type { Weather } from './weather'
 
@@ -12,6 +12,10 @@ type Answers = (Message | undefined | Error)[]
 /** A command that was handed over and has not settled. */
 interface Command {
   written: boolean
+  /** It left before, on a connection that broke, and may have been executed. */
+  again: boolean
+  /** Whether it is written again after that. */
+  readonly repeats: boolean
   write(): void
   /** Undefined when it has succeeded. */
   settle(code: string | undefined): void
@@ -53,8 +57,8 @@ export class PublishingSide {
     return new Promise((resolve, reject) => this.#whenUp.add({ resolve, reject }))
   }
 
-  publish(key: EventKey, message: Message, keepMs: number): Promise<void> {
-    const text = messageText(message)
+  publish(key: EventKey, message: Message, keepMs: number, once?: Once): Promise<void> {
+    const text = emitText(message)
     this.#observer.log(`  publish ${text} of (${keyText(key)})`)
     if (this.#state === 'closed') this.#observer.violated(`publish of ${text} after close`)
     this.#observer.handedOver(text)
@@ -62,12 +66,15 @@ export class PublishingSide {
       const fate = this.#weather.takePublish()
       this.#request((at) => {
         if (fate === 'forbidden') return this.#acknowledge(at, () => settle('ERR_FORBIDDEN'))
-        this.#broker.publish(at, key, message, fate === 'not kept' ? 0 : keepMs)
+        const isRefused = fate === 'not kept' && keepMs > 0
+        // What is kept once and could not be stored is not published.
+        if (isRefused && once) return this.#acknowledge(at, () => settle('ERR_UNCERTAIN'))
+        const held = this.#broker.publish(at, key, message, isRefused ? 0 : keepMs, once)
         if (fate === 'unacknowledged') return
-        this.#acknowledge(at, () => settle(fate === 'not kept' && keepMs > 0 ? 'ERR_NOT_KEPT' : undefined))
+        this.#acknowledge(at, () => settle(isRefused ? 'ERR_NOT_KEPT' : this.#verdict(key, message, held, once)))
       })
     }
-    return this.#command(written, (code) => this.#observer.published(text, code))
+    return this.#command(written, once !== undefined, (code) => this.#observer.published(text, code))
   }
 
   forget(key: EventKey): Promise<void> {
@@ -78,7 +85,7 @@ export class PublishingSide {
         this.#broker.forget(key)
         this.#acknowledge(at, () => settle(undefined))
       })
-    })
+    }, false)
   }
 
   recall(keys: readonly EventKey[]): Promise<Answers> {
@@ -120,7 +127,7 @@ export class PublishingSide {
     if (this.#state !== 'up') return
     this.#observer.inputDown()
     this.underWay.clear()
-    for (const command of [...this.#commands]) if (command.written) command.settle('ERR_UNCERTAIN')
+    for (const command of [...this.#commands]) this.#lost(command)
     for (const interrupt of [...this.#recalls]) interrupt()
     this.receiver.state('inputStore', false, errorOf('ERR_CONNECTION'))
     this.#connect(ms)
@@ -129,7 +136,7 @@ export class PublishingSide {
   close(): void {
     this.#state = 'closed'
     this.#epoch++
-    for (const command of [...this.#commands]) command.settle(command.written ? 'ERR_UNCERTAIN' : 'ERR_CLOSED')
+    for (const command of [...this.#commands]) command.settle(mayHappen(command) ? 'ERR_UNCERTAIN' : 'ERR_CLOSED')
     for (const interrupt of [...this.#recalls]) interrupt()
     for (const { reject } of this.#whenUp) reject(errorOf('ERR_CLOSED'))
   }
@@ -156,11 +163,14 @@ export class PublishingSide {
 
   #command(
     written: (settle: Command['settle']) => void,
+    repeats: boolean,
     settled: (code: string | undefined) => void = () => {},
   ): Promise<void> {
     return new Promise((resolve, reject) => {
       const command: Command = {
         written: false,
+        again: false,
+        repeats,
         write: () => {
           command.written = true
           written(command.settle)
@@ -176,9 +186,24 @@ export class PublishingSide {
       this.#need()
       if (this.#state === 'up') command.write()
       this.#time.arrive(this.#time.now + publishTimeout, () => {
-        command.settle(command.written ? 'ERR_UNCERTAIN' : 'ERR_CONNECTION')
+        command.settle(mayHappen(command) ? 'ERR_UNCERTAIN' : 'ERR_CONNECTION')
       })
     })
+  }
+
+  #lost(command: Command): void {
+    if (!command.written) return
+    if (!command.repeats) return command.settle('ERR_UNCERTAIN')
+    command.written = false
+    command.again = true
+  }
+
+  /** What an emit ends in where this was kept already. */
+  #verdict(key: EventKey, message: Message, held: Message | undefined, once: Once | undefined): string | undefined {
+    if (held === undefined || once === undefined) return undefined
+    const verdict = once(held)
+    this.#observer.compared(key, held, message, verdict)
+    return verdict === 'same' ? undefined : 'ERR_ALREADY_SETTLED'
   }
 
   /** What is written is executed, even if the connection breaks meanwhile: bytes that left cannot be recalled. */
@@ -192,6 +217,10 @@ export class PublishingSide {
       if (epoch === this.#epoch) callback()
     })
   }
+}
+
+function mayHappen({ written, again }: Command): boolean {
+  return written || again
 }
 
 function answersBy(

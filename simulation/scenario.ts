@@ -3,8 +3,12 @@ import fc from 'fast-check'
 /** How an instance is made and what it stands on. */
 export interface Setup {
   readonly routing: 'name' | 'id'
+  /** With routing 'id': whether the transport has homes, and whose all ids are then: of this instance or of another one. */
+  readonly home: 'none' | 'own' | 'foreign'
   /** How long outcomes of the name `kept` are kept, in ms; those of `plain` never are. */
   readonly keep: number
+  /** Whether the first outcome of `kept` holds. */
+  readonly once: boolean
   readonly backstop: number
   /** Whether option `listen` names `plain`. */
   readonly listen: boolean
@@ -32,13 +36,20 @@ export type Action =
       readonly recall: boolean
       readonly signal?: number | undefined
     }
-  | { readonly type: 'emit' | 'fail' | 'peek' | 'forget'; readonly key: Key }
+  | { readonly type: 'emit' | 'fail'; readonly key: Key; readonly again: boolean }
+  | { readonly type: 'peek' | 'forget'; readonly key: Key }
   | { readonly type: 'abort'; readonly signal: number }
   | { readonly type: 'listen' | 'unlisten'; readonly name: Key['name'] }
   | { readonly type: 'init' }
   | { readonly type: 'close'; readonly drain: number }
   // What other processes do
-  | { readonly type: 'elsewhere'; readonly does: 'emit' | 'fail' | 'forget'; readonly key: Key }
+  | {
+      readonly type: 'elsewhere'
+      readonly does: 'emit' | 'fail' | 'forget'
+      readonly key: Key
+      /** The outcome that anybody emitted last, once more. */
+      readonly again: boolean
+    }
   // What goes wrong
   | { readonly type: 'block'; readonly ms: number }
   | { readonly type: 'cut'; readonly side: 'inputStore' | 'outputStore'; readonly ms: number }
@@ -73,6 +84,8 @@ const key: fc.Arbitrary<Key> = fc.record({
 const name = key.map(({ name }) => name)
 const signal = fc.nat({ max: signals - 1 })
 
+const again = fc.constantFrom(false, false, false, true)
+
 const on: fc.Arbitrary<Action> = fc.record({
   type: fc.constant('on'),
   key,
@@ -83,7 +96,7 @@ const on: fc.Arbitrary<Action> = fc.record({
 
 const inWeights: readonly (readonly [number, fc.Arbitrary<Action>])[] = [
   [14, on],
-  [9, fc.record({ type: fc.constantFrom('emit', 'emit', 'emit', 'fail'), key })],
+  [9, fc.record({ type: fc.constantFrom('emit', 'emit', 'emit', 'fail'), key, again })],
   [2, fc.record({ type: fc.constantFrom('peek', 'forget'), key })],
   [3, fc.record({ type: fc.constant('abort'), signal })],
   [3, fc.record({ type: fc.constantFrom('listen', 'unlisten'), name })],
@@ -91,7 +104,12 @@ const inWeights: readonly (readonly [number, fc.Arbitrary<Action>])[] = [
   [1, fc.record({ type: fc.constant('close'), drain: fc.constantFrom(0, 100, 3000) })],
   [
     14,
-    fc.record({ type: fc.constant('elsewhere'), does: fc.constantFrom('emit', 'emit', 'emit', 'fail', 'forget'), key }),
+    fc.record({
+      type: fc.constant('elsewhere'),
+      does: fc.constantFrom('emit', 'emit', 'emit', 'fail', 'forget'),
+      key,
+      again,
+    }),
   ],
   [3, fc.record({ type: fc.constant('block'), ms: fc.constantFrom(5, 30, 80, 400, 2000) })],
   [
@@ -138,8 +156,10 @@ const after = fc.oneof(
 /** The simplest value of each choice stands first: it is what shrinking ends with. */
 export const scenario: fc.Arbitrary<Scenario> = fc.record({
   setup: fc.record({
-    routing: fc.constantFrom('name', 'id'),
+    routing: fc.constantFrom('name', 'id', 'id'),
+    home: fc.constantFrom('none', 'own', 'foreign'),
     keep: fc.constantFrom(60_000, 400),
+    once: fc.constantFrom(false, true),
     backstop: fc.constantFrom(20_000, 500),
     listen: fc.constantFrom(false, false, true),
     dial: fc.constantFrom(1, 1, 40, 700, 15_000, 1, 1, 1),

@@ -13,6 +13,7 @@ const closing = 3
 /** A transport with a keeper over a broker that does what a scenario says, and the contract as it binds the engine. */
 export class ScriptedTransport implements Transport {
   readonly routing: Transport['routing']
+  readonly homes: boolean
   readonly keeper: Keeper
   readonly weather: Weather
   readonly broker: Broker
@@ -23,16 +24,18 @@ export class ScriptedTransport implements Transport {
   #receiver: Receiver | undefined
   #closed: Promise<void> | undefined
 
-  constructor(time: VirtualTime, { routing, dial, latency }: Setup, observer: Observer) {
+  constructor(time: VirtualTime, { routing, home, dial, latency }: Setup, observer: Observer) {
     this.#time = time
     this.#observer = observer
     this.routing = routing
+    this.homes = routing === 'id' && home !== 'none'
     this.weather = new Weather(latency)
     this.broker = new Broker(this.weather)
     this.input = new PublishingSide(time, this.weather, this.broker, observer, dial)
     this.output = new SubscribingSide(time, this.weather, this.broker, observer, dial)
     this.keeper = {
-      publish: (key, message, keepMs) => this.input.publish(key, message, keepMs),
+      once: true,
+      publish: (key, message, keepMs, once) => this.input.publish(key, message, keepMs, once),
       recall: (keys) => this.input.recall(keys),
       forget: (key) => this.input.forget(key),
     }

@@ -6,7 +6,8 @@ export function keyText({ name, id }: EventKey): string {
   return `${name}, ${id}`
 }
 
-export function topicText({ name, id }: Topic): string {
+export function topicText({ name, id, home }: Topic): string {
+  if (home !== undefined) return `${name}, all of ~${home}`
   return id === undefined ? name : `${name}, ${id}`
 }
 
@@ -14,6 +15,13 @@ export function topicText({ name, id }: Topic): string {
 export function messageText({ kind, body }: Message): string {
   const read = JSON.parse(String(body)) as [number] & { readonly message: string }
   return kind === 'event' ? `event ${read[0]}` : `failure ${read.message}`
+}
+
+/** Each emit has a number of its own, in its headers: that of its message, unless it emits an outcome once more. */
+export function emitText(message: Message): string {
+  const text = messageText(message)
+  const number = message.headers?.['emit'] ?? ''
+  return text.endsWith(` ${number}`) ? text : `${text} again, in emit ${number}`
 }
 
 /** An error as a transport may make it: a code of ours, no class of ours. */

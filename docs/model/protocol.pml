@@ -24,7 +24,7 @@
 #define BREAKS 2 /* of the subscribing connection, each either seen by its client or not (half-open) */
 #endif
 #ifndef EMIT_BREAKS
-#define EMIT_BREAKS 1 /* of the emitter's connection */
+#define EMIT_BREAKS 1 /* of the producer's connection */
 #endif
 #ifndef LOSSES
 #define LOSSES 1 /* pushed messages that vanish on a connection that lives on */
@@ -113,9 +113,9 @@ mtype = { IDLE, SUBSCRIBING, STANDING }
 mtype subscription = IDLE
 bool was_up /* matters to an emit of the same process only */
 
-/* The emitter's connection. */
+/* The producer's connection. */
 chan to_store = [2] of { mtype }
-chan to_emitter = [2] of { mtype }
+chan to_producer = [2] of { mtype }
 bool emit_cut
 bool emit_over
 byte refusals = REFUSALS, emit_breaks = EMIT_BREAKS
@@ -176,7 +176,7 @@ inline settle(w) {
   fi
 }
 
-/* ---- The emitter ---- */
+/* ---- The producer ---- */
 
 inline write_emit() {
 #if !KEPT
@@ -189,7 +189,7 @@ inline write_emit() {
 }
 
 inline resolve_emit() {
-  printf("emitter   emit resolves\n")
+  printf("producer  emit resolves\n")
   /* Whoever emits may rely on it from here on. */
   assert(!KEPT || stored)
 }
@@ -201,18 +201,18 @@ inline forget_emit() {
   emit_breaks = 0
 }
 
-/* A cut emitter sends what was not answered again, on a new connection, until its time is up. */
+/* A cut producer sends what was not answered again, on a new connection, until its time is up. */
 active proctype Emitter() {
   bool refused
 #if SAME_PROCESS
   atomic {
     wait[0] != UNBORN && (!HELD || subscription != SUBSCRIBING || (was_up && link != UP)) ->
-    printf("emitter   emits, after the wait in the same process\n")
+    printf("producer  emits, after the wait in the same process\n")
     write_emit()
   }
 #else
   atomic {
-    printf("emitter   emits\n")
+    printf("producer  emits\n")
     write_emit()
   }
 #endif
@@ -222,24 +222,24 @@ active proctype Emitter() {
   do
   :: atomic {
       emit_cut ->
-      printf("emitter   connects again and sends again\n")
+      printf("producer  connects again and sends again\n")
       emit_cut = false
       write_emit()
     }
   :: atomic {
-      len(to_emitter) == 1 + KEPT ->
+      len(to_producer) == 1 + KEPT ->
       do
-      :: to_emitter?STORED
+      :: to_producer?STORED
 #if KEPT
-      :: to_emitter?REFUSED -> refused = REFUSAL_READ
+      :: to_producer?REFUSED -> refused = REFUSAL_READ
 #endif
-      :: to_emitter?PUBLISHED
-      :: empty(to_emitter) -> break
+      :: to_producer?PUBLISHED
+      :: empty(to_producer) -> break
       od
       if
       :: !refused -> resolve_emit()
 #if KEPT
-      :: refused -> printf("emitter   emit rejects: published, but not kept\n")
+      :: refused -> printf("producer  emit rejects: published, but not kept\n")
 #endif
       fi
       forget_emit()
@@ -249,12 +249,12 @@ active proctype Emitter() {
   /* What has left may still take effect later. */
   :: atomic {
       GIVES_UP ->
-      printf("emitter   emit rejects: no answer in time\n")
+      printf("producer  emit rejects: no answer in time\n")
       emit_over = true
       emit_cut = false
       do
-      :: to_emitter?_
-      :: empty(to_emitter) -> break
+      :: to_producer?_
+      :: empty(to_producer) -> break
       od
       if
       :: len(to_store) == 0 -> forget_emit()
@@ -269,7 +269,7 @@ active proctype Emitter() {
 
 inline reply(how) {
   if
-  :: !emit_over -> to_emitter!how
+  :: !emit_over -> to_producer!how
   :: else
   fi
 }
@@ -378,13 +378,13 @@ end:
   :: fail_recall(1)
 #endif
   /* Commands that were not executed and replies that were not read are gone. */
-  :: atomic { emit_breaks > 0 && !ALL_SETTLED && !emit_cut && (nempty(to_store) || nempty(to_emitter)) ->
-      printf("fault     the emitter's connection is cut\n")
+  :: atomic { emit_breaks > 0 && !ALL_SETTLED && !emit_cut && (nempty(to_store) || nempty(to_producer)) ->
+      printf("fault     the producer's connection is cut\n")
       emit_breaks--
       do
       :: to_store?_
-      :: to_emitter?_
-      :: empty(to_store) && empty(to_emitter) -> break
+      :: to_producer?_
+      :: empty(to_store) && empty(to_producer) -> break
       od
       if
       :: emit_over -> forget_emit()
