@@ -1,11 +1,10 @@
-import { fork, type ChildProcess } from 'node:child_process'
-import { once } from 'node:events'
-import { join } from 'node:path'
+import type { ChildProcess } from 'node:child_process'
 import { startRedis } from '@server-events/testing'
-import type { Burst, Task } from './bystander-child'
+import { answer, end, start } from './child-process'
 import { interleave, ratios, summarise, using } from './compare'
 import type { Spec } from './contender'
-import { answer } from './answer'
+import type { PeerSpec } from './peers/spec'
+import type { Burst } from './roles/bursts'
 import type { Row } from './row'
 
 /** A server that waits for nothing, and another one that emits. */
@@ -17,20 +16,15 @@ class Bystander {
 
   static async start(spec: Spec): Promise<Bystander> {
     const redis = await startRedis()
-    const bystander = new Bystander(() => redis.stop())
-    const sides = [bystander.#listener, bystander.#emitter]
-    for (const [index, side] of (['bystander', 'emitter'] as const).entries()) {
-      const task: Task = { spec: { ...spec, url: redis.url }, side }
-      sides[index]?.send(task)
-    }
-    await Promise.all(sides.map((side) => answer(side)))
+    const bystander = new Bystander({ ...spec, url: redis.url }, () => redis.stop())
+    await Promise.all([bystander.#listener, bystander.#emitter].map((side) => answer(side)))
     return bystander
   }
 
-  private constructor(stopRedis: () => Promise<void>) {
+  private constructor(spec: PeerSpec, stopRedis: () => Promise<void>) {
     this.#stopRedis = stopRedis
-    this.#listener = fork(join(__dirname, 'bystander-child.js'))
-    this.#emitter = fork(join(__dirname, 'bystander-child.js'))
+    this.#listener = start({ role: 'bystander', spec })
+    this.#emitter = start({ role: 'bursts', spec })
   }
 
   /** Its CPU time for an event that it does not wait for, in µs. */
@@ -44,10 +38,7 @@ class Bystander {
   }
 
   async stop(): Promise<void> {
-    const sides = [this.#listener, this.#emitter].filter((side) => side.connected)
-    const exits = sides.map((side) => once(side, 'exit'))
-    for (const side of sides) side.disconnect()
-    await Promise.all(exits)
+    await end([this.#listener, this.#emitter])
     await this.#stopRedis()
   }
 }

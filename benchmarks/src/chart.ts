@@ -4,9 +4,9 @@
  *     chart.js RESULTS.json CHART.svg
  */
 import { readFileSync, writeFileSync } from 'node:fs'
-import { JSDOM } from 'jsdom'
 import { figure } from './format'
 import { measured, type Run } from './record'
+import { newDocument, svgOf } from './svg'
 
 interface Bar {
   readonly what: string
@@ -27,7 +27,9 @@ function barsOf(run: Run): Bar[] {
   return measured(run).flatMap(({ group, title, against, metric, value }) => {
     const panel = panels.find((one) => one.metric === metric)?.title
     const isMode = group === 'Modes' || group === 'Kept'
-    const shown = isMode ? title.endsWith(', 256 in flight') : group === 'Waits' && against === 'by hand'
+    const shown = isMode
+      ? title.endsWith(', 256 in flight') && against?.endsWith('by hand') === true
+      : group === 'Waits' && against === 'by hand'
     if (panel === undefined || !shown) return []
     const what = isMode ? `ours, ${group === 'Kept' ? 'kept, ' : ''}${title}` : title
     return [{ what, panel, ratio: value.median, ours: what.startsWith('ours') }]
@@ -39,10 +41,9 @@ async function draw(run: Run): Promise<string> {
   const bars = barsOf(run)
   const names = [...new Set(bars.map(({ what }) => what))]
   const height = 140 + names.length * 20
-  const { document } = new JSDOM('').window
   const at = { x: 'ratio', y: 'what', fx: 'panel', text: ({ ratio }: Bar) => figure(ratio) }
   const svg = Plot.plot({
-    document,
+    document: newDocument(),
     width: 960,
     height,
     ...{ marginLeft: 270, marginTop: 80, marginBottom: 50, marginRight: 20 },
@@ -63,21 +64,13 @@ async function draw(run: Run): Promise<string> {
       Plot.text(bars, { ...at, filter: ({ ratio }: Bar) => ratio < 1, textAnchor: 'end', dx: -4 }),
     ],
   })
-  svg.setAttribute('xmlns', 'http://www.w3.org/2000/svg')
-  const write = (text: string, attributes: Record<string, string>): void => {
-    const element = document.createElementNS('http://www.w3.org/2000/svg', 'text')
-    for (const [key, value] of Object.entries(attributes)) element.setAttribute(key, value)
-    element.textContent = text
-    svg.append(element)
-  }
-  write('Waits over Redis, against the same work by hand', {
-    x: '480',
-    y: '28',
-    'font-size': '16',
-    'font-weight': 'bold',
-  })
-  write('times by hand on ioredis 5 = 1, logarithmic', { x: '605', y: String(height - 10) })
-  return `${svg.outerHTML}\n`
+  return svgOf(svg, [
+    {
+      text: 'Waits over Redis, against the same work by hand',
+      at: { x: '480', y: '28', 'font-size': '16', 'font-weight': 'bold' },
+    },
+    { text: 'times by hand on ioredis 5 = 1, logarithmic', at: { x: '605', y: String(height - 10) } },
+  ])
 }
 
 async function main(): Promise<void> {

@@ -1,4 +1,5 @@
 import { start, type Figures, type Spec } from './contender'
+import type { Round } from './roles/waiter'
 
 export interface Comparison {
   readonly median: number
@@ -8,8 +9,14 @@ export interface Comparison {
 
 export interface Load {
   readonly inFlight: number
+  /** Of the second one; as many by default. */
+  readonly inFlightOfPeer?: number
   /** Waits of a round. Short ones measure the compiler. */
   readonly waits: number
+  /** Of the second one, if it is so slow that it would take minutes; as many by default. */
+  readonly waitsOfPeer?: number
+  /** So many waits a second begin, however many are pending then; without it the next one begins when one has ended. */
+  readonly rate?: number
   readonly rounds: number
   /** Whether each wait's own duration is taken; it costs. */
   readonly latencies?: boolean
@@ -43,11 +50,38 @@ export async function interleave<T>(
 
 /** Interleaved rounds of two contenders, after a shorter one of each to warm up. */
 export async function compare(first: Spec, second: Spec, load: Load): Promise<[Figures[], Figures[]]> {
-  const round = { waits: load.waits, inFlight: load.inFlight, latencies: load.latencies ?? false }
+  const round = roundOf(load)
   return using([() => start(first), () => start(second)], async ([mine, theirs]): Promise<[Figures[], Figures[]]> => {
-    for (const one of [mine, theirs]) await one.round({ ...round, waits: Math.ceil(load.waits / 4) })
-    return interleave([() => mine.round(round), () => theirs.round(round)], load.rounds)
+    const ofPeer = roundOf({
+      ...load,
+      inFlight: load.inFlightOfPeer ?? load.inFlight,
+      waits: load.waitsOfPeer ?? load.waits,
+    })
+    for (const [one, its] of [
+      [mine, round],
+      [theirs, ofPeer],
+    ] as const)
+      await one.round({ ...its, waits: Math.ceil(its.waits / 4) })
+    return interleave([() => mine.round(round), () => theirs.round(ofPeer)], load.rounds)
   })
+}
+
+/** Rounds of one contender by itself, after a shorter one to warm up. */
+export async function repeat(spec: Spec, load: Load): Promise<Figures[]> {
+  const round = roundOf(load)
+  const one = await start(spec)
+  try {
+    await one.round({ ...round, waits: Math.ceil(round.waits / 4) })
+    const rounds: Figures[] = []
+    for (let left = load.rounds; left > 0; left--) rounds.push(await one.round(round))
+    return rounds
+  } finally {
+    await one.stop()
+  }
+}
+
+function roundOf({ waits, inFlight, latencies = false, rate }: Load): Round {
+  return { waits, inFlight, latencies, ...(rate !== undefined && { rate }) }
 }
 
 interface Stoppable {

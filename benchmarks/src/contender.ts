@@ -1,6 +1,7 @@
 import { Redis } from 'ioredis'
 import { startNats, startRedis } from '@server-events/testing'
-import type { Round } from './child'
+import { startDurable } from './durable'
+import type { Round } from './roles/waiter'
 import { Pair, type Measured } from './pair'
 import type { PeerSpec } from './peers/spec'
 
@@ -33,6 +34,10 @@ export async function start(spec: Spec): Promise<Contender> {
       throw new Unavailable((error as Error).message)
     })
     return withoutRedis(await Pair.start({ ...spec, url: nats.url }), () => nats.stop())
+  }
+  if (spec.postgres === true) {
+    const postgres = await startDurable()
+    return withoutRedis(await Pair.start({ ...spec, url: postgres.url }), () => postgres.stop())
   }
   const redis = await startRedis()
   const monitor = new Redis(redis.url)

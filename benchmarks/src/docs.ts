@@ -18,6 +18,8 @@ function sectionOf(what: string, run: Run): string {
   switch (what) {
     case 'run':
       return about(run)
+    case 'four figures':
+      return fourFigures(rows)
     case 'targets':
       return targets(rows)
     case 'unit costs':
@@ -34,6 +36,32 @@ function about(run: Run): string {
   const where = `Node ${run.node.slice(1)} on ${run.cores} cores, ${run.recorded}`
   if (run.quick) return `**${where}, with \`--quick\`: the figures on this page are no measurements.**`
   return `Measured with ${where}: ${met} of ${all} targets met.`
+}
+
+/** What a user asks first. */
+function fourFigures(rows: readonly Row[]): string {
+  const row = (group: string, title: string, metric: string, against?: string): Row => {
+    const found = rows.find(
+      (one) => one.group === group && one.title === title && one.metric === metric && one.against === against,
+    )
+    if (!found) throw new Error(`no result of ${group}: ${title}, ${metric}`)
+    return found
+  }
+  const side = (value: number | undefined, unit: string): string => `${figure(value ?? NaN)} ${unit}`
+  const speed = row('Waits', 'ours, 256 in flight', 'waits/s', 'by hand')
+  const cpu = row('Waits', 'ours, 256 in flight', 'CPU a wait', 'by hand')
+  const time = row('Time to settle', '1 in flight', 'p50', 'by hand')
+  const heap = row('Memory', 'ours, ids of 36 characters', 'heap a pending wait')
+  const byHand = row('Memory', 'a Map and setTimeout by hand', 'heap a pending wait')
+  return markdownTable(
+    ['', 'server-events', 'a loop by hand on ioredis'],
+    [
+      ['waits a second, 256 in flight', side(speed.ours, ''), side(speed.theirs, '')].map((cell) => cell.trim()),
+      ['CPU of a wait, both sides, 256 in flight', side(cpu.ours, 'µs'), side(cpu.theirs, 'µs')],
+      ['time from the call to the event, 1 in flight, p50', side(time.ours, 'ms'), side(time.theirs, 'ms')],
+      ['heap of a pending wait, beside its id', valueOf(heap), valueOf(byHand)],
+    ],
+  )
 }
 
 function nameOf({ title, against }: Pick<Row, 'title' | 'against'>): string {
@@ -77,16 +105,17 @@ function unitCosts(rows: readonly Row[]): string {
   const costs = unitCostsOf(rows)
   const micros = (value: number): string => `${figure(value)} µs`
   return markdownTable(
-    ['one event, alone in its PUBLISH', 'pattern', 'id'],
+    ['one event, alone in its PUBLISH', 'pattern', 'id', 'id, with homes'],
     [
       [
         'CPU of Redis',
         `${micros(costs.redis)}, and ${micros(costs.redisAServer)} for each server that hears it`,
         micros(costs.redisById),
+        micros(costs.redisByHome),
       ],
-      ['CPU of the server that waits', micros(costs.wait), micros(costs.waitById)],
-      ['CPU of each other server', micros(costs.skip), 'none'],
-      ['heap while it is pending', `${figure(costs.heap)} bytes`, `${figure(costs.heap)} bytes`],
+      ['CPU of the server that waits', micros(costs.wait), micros(costs.waitById), micros(costs.waitByHome)],
+      ['CPU of each other server', micros(costs.skip), 'none', 'none'],
+      ['heap while it is pending', ...Array<string>(3).fill(`${figure(costs.heap)} bytes`)],
     ],
   )
 }
@@ -113,6 +142,8 @@ function sizing(rows: readonly Row[]): string {
       'a server, pattern',
       'Redis, id',
       'a server, id',
+      'Redis, homes',
+      'a server, homes',
       'pending a server',
       'heap a server',
     ],
@@ -125,6 +156,8 @@ function sizing(rows: readonly Row[]): string {
         percent(size.server),
         ofRedis(size.redisById),
         percent(size.serverById),
+        ofRedis(size.redisByHome),
+        percent(size.serverByHome),
         Math.round(size.pending).toLocaleString('en'),
         `${figure(size.megabytes)} MB`,
       ]

@@ -1,18 +1,17 @@
-import { execFile } from 'node:child_process'
-import { join } from 'node:path'
-import { promisify } from 'node:util'
+import { answer, end, start } from './child-process'
 import { summarise } from './compare'
 import type { Row } from './row'
 
-const run = promisify(execFile)
-
-async function bytes(peer: 'ours' | 'by-hand', ids: 'short' | 'uuid', waits: number): Promise<number> {
-  const args = ['--expose-gc', '--max-old-space-size=4096', join(__dirname, 'heap-child.js'), peer, ids, String(waits)]
-  return Number((await run(process.execPath, args)).stdout)
+async function bytes(peer: 'ours' | 'by-hand', ids: 'short' | 'uuid' | 'home', waits: number): Promise<number> {
+  const child = start({ role: 'heap', peer, ids, waits }, ['--expose-gc', '--max-old-space-size=4096'])
+  const measured = await answer<number>(child)
+  await end([child])
+  return measured
 }
 
 const kinds = [
   { title: 'ours, ids of 36 characters', peer: 'ours', ids: 'uuid', target: { atMost: 300 } },
+  { title: 'ours, with homes, ids of createId', peer: 'ours', ids: 'home', target: { atMost: 300 } },
   { title: 'ours, short ids', peer: 'ours', ids: 'short' },
   { title: 'a Map and setTimeout by hand', peer: 'by-hand', ids: 'uuid' },
 ] as const

@@ -2,22 +2,24 @@
  * Ratios to peers in the same run; absolute figures are this machine's. Speed is shown, not
  * asserted: whatever the figures, it ends with 0.
  *
- *     npm run bench -- [--quick] [--only TEXT] [--json FILE] [--record]
+ *     npm run bench -- [--quick] [--only TEXT] [--json FILE] [--record] [--against REF]
  */
-import { execFileSync } from 'node:child_process'
-import { readFileSync, writeFileSync } from 'node:fs'
+import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { bystanders } from './bystander'
-import { casesOf, rowsOf } from './cases/all'
+import { Build } from './builds'
+import { builds, casesOf, fleet, rowsOf, sizerOf } from './cases/all'
+import type { Case } from './cases/case'
 import { Unavailable } from './contender'
 import { diagnostics } from './diagnostics'
-import { documented } from './docs'
 import { heap } from './heap'
+import { writePages } from './pages'
 import { measured, runOf } from './record'
 import type { Row, Skipped } from './row'
 import { skipped } from './skip'
 import { head, line, summary } from './terminal'
+import { transactions } from './transactions'
 
 const { values } = parseArgs({
   options: {
@@ -27,8 +29,10 @@ const { values } = parseArgs({
     only: { type: 'string', default: '' },
     /** Where to write the figures for machines. */
     json: { type: 'string' },
-    /** Writes them to benchmarks/results.json, and from there into docs/performance.md and its chart. */
+    /** Writes them to benchmarks/results.json, and from there into the pages and charts that show them. */
     record: { type: 'boolean', default: false },
+    /** A commit: what is here against what was there, where nothing beyond the plain path is asked for. */
+    against: { type: 'string' },
   },
 })
 
@@ -38,12 +42,16 @@ interface Part {
   run(): Promise<Row[]>
 }
 
+function partOf(one: Case): Part {
+  return { group: one.group, title: `${one.title}, against ${one.against}`, run: () => rowsOf(one) }
+}
+
 function partsOf(share: number): Part[] {
-  const cases = casesOf(share).map((one) => {
-    return { group: one.group, title: `${one.title}, against ${one.against}`, run: () => rowsOf(one) }
-  })
+  const sizer = sizerOf(share)
   return [
-    ...cases,
+    ...casesOf(sizer).map(partOf),
+    { group: 'PostgreSQL', title: 'transactions', run: () => transactions(share) },
+    ...fleet(sizer),
     { group: 'Unasked', title: 'in the transport', run: () => skipped(share) },
     { group: 'Unasked', title: 'CPU of a server', run: () => bystanders(share) },
     { group: 'Memory', title: 'a pending wait', run: () => heap(share) },
@@ -61,10 +69,23 @@ async function measure(part: Part): Promise<(Row | Skipped)[]> {
 }
 
 async function main(): Promise<void> {
+  const { quick, only, record, against } = values
+  if (record && (only !== '' || against !== undefined))
+    throw new Error('--record takes a whole run: without --only and --against')
+  const share = quick ? 0.001 : 1
+  if (against === undefined) return run(partsOf(share))
+  const build = new Build(against)
+  try {
+    await run(builds(build, sizerOf(share)).map(partOf))
+  } finally {
+    build.remove()
+  }
+}
+
+async function run(all: readonly Part[]): Promise<void> {
   const { quick, only, json, record } = values
-  if (record && only !== '') throw new Error('--record takes a whole run: without --only')
   const results: (Row | Skipped)[] = []
-  const parts = partsOf(quick ? 0.001 : 1).filter(({ group, title }) => `${group}: ${title}`.includes(only))
+  const parts = all.filter(({ group, title }) => `${group}: ${title}`.includes(only))
   console.log(head)
   // Where nothing is measured, nothing has to be alone.
   const atATime = quick ? 4 : 1
@@ -76,17 +97,15 @@ async function main(): Promise<void> {
     for (const row of rows) console.log(line(row))
     results.push(...rows)
   }
-  const run = runOf(results, quick)
-  console.log(summary(measured(run)))
-  const text = `${JSON.stringify(run, null, 2)}\n`
+  const ran = runOf(results, quick)
+  console.log(summary(measured(ran)))
+  const text = `${JSON.stringify(ran, null, 2)}\n`
   if (json !== undefined) writeFileSync(json, text)
   if (!record) return
   const root = join(__dirname, '../..')
-  const page = join(root, 'docs/performance.md')
   const file = join(root, 'benchmarks/results.json')
   writeFileSync(file, text)
-  writeFileSync(page, documented(readFileSync(page, 'utf8'), run))
-  execFileSync(process.execPath, [join(__dirname, 'chart.js'), file, join(root, 'docs/performance.svg')])
+  writePages(root, ran, file)
 }
 
 void main()

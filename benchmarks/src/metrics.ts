@@ -16,6 +16,7 @@ const metrics = {
   'events a PUBLISH': { unit: '', of: ({ perPublish }) => perPublish },
   p50: { unit: 'ms', of: ({ p50 }) => p50 },
   p99: { unit: 'ms', of: ({ p99 }) => p99 },
+  'p99.9': { unit: 'ms', of: ({ p999 }) => p999 },
 } satisfies Record<string, Definition>
 
 export type Metric = keyof typeof metrics

@@ -1,11 +1,11 @@
-import { fork, type ChildProcess } from 'node:child_process'
-import { once } from 'node:events'
+import type { ChildProcess } from 'node:child_process'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { answer } from './answer'
-import type { Round, RoundResult, Task } from './child'
+import { loader } from './builds'
+import { answer, end, start } from './child-process'
 import type { PeerSpec } from './peers/spec'
+import type { Round, RoundResult } from './roles/waiter'
 
 const ioredis6 = join(__dirname, '../../test/integration/support/ioredis-major.cjs')
 
@@ -21,14 +21,16 @@ export interface Measured {
   readonly emitterCpu: number
   readonly p50: number
   readonly p99: number
+  readonly p999: number
 }
 
-/** An emitter and the servers that wait for its events, of one peer, alive over many rounds. */
+/** A producer and the servers that wait for its events, of one peer, alive over many rounds. */
 export class Pair {
-  readonly #directory: string
+  readonly #directory = mkdtempSync(join(tmpdir(), 'bench-'))
   readonly #waiters: readonly ChildProcess[]
   readonly #waiting: readonly ChildProcess[]
-  readonly #emitter: ChildProcess
+  readonly #sockets: readonly string[]
+  #emitter!: ChildProcess
 
   static async start(spec: PeerSpec): Promise<Pair> {
     const pair = new Pair(spec)
@@ -37,18 +39,20 @@ export class Pair {
   }
 
   private constructor(spec: PeerSpec) {
-    this.#directory = mkdtempSync(join(tmpdir(), 'bench-'))
-    const execArgv = spec.ioredis === 6 ? ['--require', ioredis6] : []
-    const start = (): ChildProcess => fork(join(__dirname, 'child.js'), [], { execArgv })
-    this.#waiters = Array.from({ length: spec.servers ?? 1 }, start)
+    this.#sockets = Array.from({ length: spec.servers ?? 1 }, (_, index) => join(this.#directory, String(index)))
+    this.#waiters = this.#sockets.map((socket, index) =>
+      start({ role: 'waiter', spec, socket, firstId: index * idsOfAWaiter }, ...processOf(spec)),
+    )
     this.#waiting = this.#waiters.slice(0, spec.waiting)
-    this.#emitter = start()
   }
 
   /** The waits, and how many of them are in flight, are shared by the servers that wait. */
   async round(round: Round): Promise<Measured> {
     const share = (whole: number): number => Math.ceil(whole / this.#waiting.length)
-    const each = { ...round, waits: share(round.waits), inFlight: share(round.inFlight) }
+    const each = {
+      ...{ ...round, waits: share(round.waits), inFlight: share(round.inFlight) },
+      ...(round.rate !== undefined && { rate: round.rate / this.#waiting.length }),
+    }
     const waits = each.waits * this.#waiting.length
     const before = await this.#cpu()
     for (const waiter of this.#waiting) waiter.send(each)
@@ -67,33 +71,19 @@ export class Pair {
       emitterCpu,
       p50: at(0.5),
       p99: at(0.99),
+      p999: at(0.999),
     }
   }
 
   async stop(): Promise<void> {
-    const children = [...this.#waiters, this.#emitter].filter((child) => child.connected)
-    const exits = children.map((child) => once(child, 'exit'))
-    for (const child of children) child.send('stop')
-    const kill = setTimeout(() => {
-      for (const child of children) child.kill('SIGKILL')
-    }, 5000)
-    await Promise.all(exits)
-    clearTimeout(kill)
+    await end([...this.#waiters, this.#emitter], (child) => child.send('stop'))
     rmSync(this.#directory, { recursive: true, force: true })
   }
 
   async #ready(spec: PeerSpec): Promise<void> {
-    const sockets = this.#waiters.map((_, index) => join(this.#directory, String(index)))
-    await Promise.all(
-      this.#waiters.map((waiter, index) => {
-        const task: Task = { side: 'waiter', spec, socket: sockets[index] ?? '', firstId: index * idsOfAWaiter }
-        waiter.send(task)
-        return answer(waiter)
-      }),
-    )
-    const task: Task = { side: 'emitter', spec, sockets }
+    await Promise.all(this.#waiters.map((waiter) => answer(waiter)))
     const connected = this.#waiters.map((waiter) => answer(waiter))
-    this.#emitter.send(task)
+    this.#emitter = start({ role: 'emitter', spec, sockets: this.#sockets }, ...processOf(spec))
     await Promise.all(connected)
   }
 
@@ -107,4 +97,9 @@ export class Pair {
     )
     return { emitter, waiters: waiters.reduce((sum, cpu) => sum + cpu, 0) }
   }
+}
+
+function processOf({ ioredis, build }: PeerSpec): [string[], NodeJS.ProcessEnv] {
+  const major = ioredis === 6 ? ['--require', ioredis6] : []
+  return build === undefined ? [major, {}] : [[...major, '--require', loader], { BENCH_BUILD: build }]
 }

@@ -1,15 +1,19 @@
+import { fleetGroup, ofRedis, ofServer, titleOf } from './cases/fleet'
 import type { Row } from './row'
 
-/** What one event of one name costs, each alone in its PUBLISH: the dearest way. CPU in µs. */
+/** What one event of one name costs, each alone in its PUBLISH, which is the most it can cost. CPU in µs. */
 export interface UnitCosts {
   /** Of Redis, for a PUBLISH in 'pattern' mode: `redis + redisAServer * servers`. */
   readonly redis: number
   readonly redisAServer: number
   /** Of Redis in 'id' mode: SUBSCRIBE, PUBLISH and UNSUBSCRIBE, whatever the number of servers. */
   readonly redisById: number
+  /** Of Redis with homes, whatever the number of servers: a PUBLISH to the one that waits. */
+  readonly redisByHome: number
   /** Of the server that waits. */
   readonly wait: number
   readonly waitById: number
+  readonly waitByHome: number
   /** Of each other server that hears the event. */
   readonly skip: number
   /** Bytes of heap a pending wait. */
@@ -30,51 +34,50 @@ export interface Size {
   readonly server: number
   readonly redisById: number
   readonly serverById: number
+  readonly redisByHome: number
+  readonly serverByHome: number
   /** Of each server. */
   readonly pending: number
   readonly megabytes: number
 }
 
-/** Measured with one server and with so many. */
-const measuredServers = 20
-
-function find(rows: readonly Row[], group: string, title: string, metric: string, against?: string): Row {
-  const found = rows.find(
-    (row) => row.group === group && row.title === title && row.metric === metric && row.against === against,
-  )
-  if (!found) throw new Error(`no result of ${group}: ${title}, ${metric}`)
-  return found
-}
-
 /** A line through two measurements; a slope below nothing is noise. */
-function slope(one: number, many: number): number {
-  return Math.max(0, (many - one) / (measuredServers - 1))
+function slope(one: number, many: number, servers: number): number {
+  return Math.max(0, (many - one) / (servers - 1))
 }
 
 /** @throws Error if the run did not measure what it takes */
 export function unitCostsOf(rows: readonly Row[]): UnitCosts {
-  const sides = (mode: string, metric: string): { one: number; many: number } => {
-    const { ours = NaN, theirs = NaN } = find(
-      rows,
-      'Servers',
-      `${mode}, 20 servers, each waits, 256 in flight`,
-      metric,
-      '1 server',
-    )
-    return { one: theirs, many: ours }
+  const find = (group: string, title: string, metric: string): number => {
+    const found = rows.find((row) => row.group === group && row.title === title && row.metric === metric)
+    if (!found) throw new Error(`no result of ${group}: ${title}, ${metric}`)
+    return found.value.median
   }
-  const redis = sides('pattern', 'Redis CPU a wait')
-  const waiting = sides('pattern', 'CPU a wait, waiting side')
-  const redisAServer = slope(redis.one, redis.many)
+  const most = mostServers(rows)
+  /** Of Redis, and of all servers together, in a fleet of one and in the largest. */
+  const costsOf = (mode: string, servers: number): { redis: number; waiting: number } => {
+    const title = titleOf(mode, servers)
+    return { redis: find(fleetGroup, title, ofRedis), waiting: find(fleetGroup, title, ofServer) * servers }
+  }
+  const [one, many] = [costsOf('pattern', 1), costsOf('pattern', most)]
+  const [byId, byHome] = [costsOf('id', most), costsOf('homes', most)]
+  const redisAServer = slope(one.redis, many.redis, most)
   return {
-    redis: Math.max(0, redis.one - redisAServer),
+    redis: Math.max(0, one.redis - redisAServer),
     redisAServer,
-    redisById: sides('id', 'Redis CPU a wait').many,
-    wait: waiting.one,
-    waitById: sides('id', 'CPU a wait, waiting side').many,
-    skip: slope(waiting.one, waiting.many),
-    heap: find(rows, 'Memory', 'ours, ids of 36 characters', 'heap a pending wait').value.median,
+    redisById: byId.redis,
+    redisByHome: byHome.redis,
+    wait: one.waiting,
+    waitById: byId.waiting,
+    waitByHome: byHome.waiting,
+    skip: slope(one.waiting, many.waiting, most),
+    heap: find('Memory', 'ours, ids of 36 characters', 'heap a pending wait'),
   }
+}
+
+function mostServers(rows: readonly Row[]): number {
+  const fleets = rows.filter(({ group }) => group === fleetGroup)
+  return Math.max(0, ...fleets.map(({ title }) => Number.parseInt(title.split(', ')[1] ?? '')))
 }
 
 export function sizeOf(costs: UnitCosts, { servers, events, pendingFor }: Fleet): Size {
@@ -86,6 +89,8 @@ export function sizeOf(costs: UnitCosts, { servers, events, pendingFor }: Fleet)
     server: perSecond * (costs.wait * own + costs.skip * (1 - own)),
     redisById: perSecond * costs.redisById,
     serverById: perSecond * costs.waitById * own,
+    redisByHome: perSecond * costs.redisByHome,
+    serverByHome: perSecond * costs.waitByHome * own,
     pending,
     megabytes: (pending * costs.heap) / 1_000_000,
   }

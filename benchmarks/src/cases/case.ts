@@ -29,6 +29,9 @@ export interface Sizer {
   /** How many waits are in flight, in cases that are measured with few and with many. */
   readonly flights: readonly number[]
   readonly manyServers: number
+  readonly mostServers: number
+  /** How many servers the fleets have that are compared. */
+  readonly fleets: readonly number[]
 }
 
 export const byHand: Spec = { kind: 'by-hand' }

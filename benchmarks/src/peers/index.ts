@@ -13,6 +13,8 @@ export async function peerOf(spec: PeerSpec): Promise<Peer> {
       return (await import('./nats.js')).natsByHand(url)
     case 'bullmq':
       return (await import('./bullmq.js')).bullmq(url)
+    case 'relay':
+      return (await import('./relay.js')).relay(url, keep)
     case 'floor':
       return (await import('./floor.js')).floor()
   }

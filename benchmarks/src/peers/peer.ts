@@ -11,6 +11,8 @@ export interface Waiter {
   readonly triggers?: boolean
   /** Where every wait subscribes for itself: resolves when the event of this wait, just begun, can be asked for. */
   standing?(id: string): Promise<void>
+  /** What its ids end with. */
+  readonly suffix?: string
   /** Resolves with the payload. */
   wait(id: string): Promise<unknown>
   close(): Promise<void>
