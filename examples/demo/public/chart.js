@@ -5,6 +5,7 @@ const heads = {
   done: 'M-5 0A5 5 0 1 1 5 0A5 5 0 1 1-5 0Z',
   failed: 'M-4-4 4 4M4-4-4 4',
   late: 'M-4-4H4V4H-4Z',
+  left: 'M0-5 5 4H-5Z',
 }
 
 /** In ms; from 1, logarithmically: the quick waits and the slow ones differ a thousandfold. */
@@ -14,7 +15,7 @@ const ticks = [
   [100, '100 ms'],
   [1_000, '1 s'],
 ]
-const top = 12
+const top = 26
 const bottom = 8
 const left = 52
 const right = 8
@@ -47,6 +48,7 @@ export function draw(svg, waits) {
       element('text', { x: left - 8, y: level(ms), class: 'tick' }, label),
     ]),
     element('line', { x1: left, x2: width - right, y1: floor, y2: floor, class: 'floor' }),
+    element('text', { x: left, y: 8, class: 'axis' }, 'time to the answer, logarithmic'),
     ...recent.map(({ outcome, ms, says }, index) => {
       const x = left + step * (index + 0.5)
       const bar = element('g', { class: `wait ${outcome}` })

@@ -1,8 +1,8 @@
-import { randomUUID } from 'node:crypto'
 import { createServer } from 'node:http'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { performance } from 'node:perf_hooks'
 import { json } from 'node:stream/consumers'
+import { setTimeout as delay } from 'node:timers/promises'
 import { RemoteError, TimeoutError } from 'server-events'
 import type { ServerEvents } from 'server-events'
 import type { DemoEvents, Job, Report } from './events'
@@ -10,6 +10,9 @@ import { listenOn } from './http'
 
 /** How long a request waits for the worker, in ms. */
 export const patience = 3_000
+
+/** How long after the job the wait of a late request begins, in ms. */
+const lateness = 1_000
 
 export interface ApiServer {
   readonly port: number
@@ -24,6 +27,8 @@ export interface Answer {
   /** From the request to this answer, in ms. */
   readonly took: number
   readonly report?: Report
+  /** How often the connection was lost meanwhile, or was away from the beginning; absent if never. */
+  readonly cuts?: number
   readonly error?: { readonly name: string; readonly message: string; readonly code?: string | number | undefined }
 }
 
@@ -42,39 +47,48 @@ export async function startApiServer(name: string, events: ServerEvents<DemoEven
 
   async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const start = performance.now()
+    const before = events.stats().outputStore
     const [status, body] = await attempt(request, response)
     if (response.destroyed) return
-    const full: Answer = { server: name, took: Math.round(performance.now() - start), ...body }
+    const cuts = events.stats().outputStore.interruptions - before.interruptions + (before.connected ? 0 : 1)
+    const full: Answer = {
+      ...{ server: name, took: Math.round(performance.now() - start), ...body },
+      ...(cuts > 0 ? { cuts } : {}),
+    }
     response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(full))
   }
 
   async function attempt(request: IncomingMessage, response: ServerResponse): Promise<[number, Partial<Answer>]> {
-    const job = await jobOf(request)
-    if (!job) {
+    const asked = await askedOf(request)
+    if (!asked) {
       return [400, { error: { name: 'Error', message: 'Send { "below": <number> } as JSON.' } }]
     }
+    const gone = new AbortController()
+    response.once('close', () => gone.abort())
     try {
-      return [200, { report: await ask(job, response) }]
+      return [200, { report: await (asked.late ? askLate : ask)(asked.job, gone.signal) }]
     } catch (error) {
       return refusal(error)
     }
   }
 
-  /** The flow that server-events is for: wait first, then have it done. */
-  async function ask(job: Job, response: ServerResponse): Promise<Report> {
-    const id = randomUUID()
-    const gone = new AbortController()
-    response.once('close', () => gone.abort())
-    try {
-      const wait = events.on('report', id, { timeout: patience, signal: gone.signal })
-      await events.emit('job', id, job)
-      const [report] = await wait
-      return report
-    } catch (error) {
-      gone.abort()
-      if (!(error instanceof RemoteError)) void events.emit('cancel', id)
-      throw error
+  /** The flow that server-events is for: wait, have it done, answer. */
+  async function ask(job: Job, gone: AbortSignal): Promise<Report> {
+    const order = (id: string, signal: AbortSignal): Promise<void> => {
+      signal.addEventListener('abort', () => void events.emit('cancel', id))
+      return events.emit('job', id, job)
     }
+    const [report] = await events.request('report', order, { timeout: patience, signal: gone })
+    return report
+  }
+
+  /** The wrong way round, on purpose: by the time of the wait the report has come, and is found because it is kept. */
+  async function askLate(job: Job, gone: AbortSignal): Promise<Report> {
+    const id = events.createId()
+    await events.emit('job', id, job)
+    await delay(lateness)
+    const [report] = await events.on('report', id, { timeout: patience, signal: gone })
+    return report
   }
 
   return {
@@ -103,10 +117,11 @@ function refusal(error: unknown): [number, Partial<Answer>] {
   return [503, { error: { name, message: 'The worker cannot be reached at the moment.', code } }]
 }
 
-async function jobOf(request: IncomingMessage): Promise<Job | undefined> {
+async function askedOf(request: IncomingMessage): Promise<{ job: Job; late: boolean } | undefined> {
   const limit = 1_000
   if (Number(request.headers['content-length'] ?? Infinity) > limit) return undefined
   const body: unknown = await json(request).catch(() => undefined)
   if (typeof body !== 'object' || body === null || !('below' in body)) return undefined
-  return typeof body.below === 'number' ? { below: body.below } : undefined
+  if (typeof body.below !== 'number') return undefined
+  return { job: { below: body.below }, late: 'late' in body && body.late === true }
 }

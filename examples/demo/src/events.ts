@@ -1,4 +1,4 @@
-import { MemoryTransport } from '@server-events/memory'
+import { MemoryHub, MemoryTransport } from '@server-events/memory'
 import { RedisTransport } from '@server-events/redis'
 import { ServerEvents } from 'server-events'
 import type { ServerEventsOptions } from 'server-events'
@@ -14,13 +14,28 @@ export interface Report {
   readonly computed: number
 }
 
+/** What the worker does with a job, for people who watch. */
+export interface Work {
+  readonly below: number
+  readonly state: 'began' | 'reported' | 'failed' | 'stopped'
+  /** How long it has worked on it, in ms. */
+  readonly after: number
+}
+
 /** What the servers tell each other. */
 export interface DemoEvents {
   job: [job: Job]
   /** Nobody waits for the job any more. */
   cancel: []
   report: [report: Report]
+  work: [work: Work]
 }
+
+/** A report is stored for so many ms: a wait that begins late, or whose connection was cut, still finds it. */
+const keep = { report: 60_000 }
+
+/** Where all meet without a Redis. */
+export const hub = new MemoryHub()
 
 /** Without a URL it hears only this process. */
 export function connect(
@@ -28,8 +43,15 @@ export function connect(
   redisUrl: string | undefined,
   options?: ServerEventsOptions<DemoEvents>,
 ): ServerEvents<DemoEvents> {
-  const transport = redisUrl === undefined ? new MemoryTransport() : new RedisTransport(redisUrl)
-  const events = new ServerEvents<DemoEvents>(transport, options)
-  events.onerror((store, error) => console.error(`${who}: ${store}: ${error.message}`))
+  const transport = redisUrl === undefined ? new MemoryTransport({ hub }) : new RedisTransport(redisUrl)
+  const events = new ServerEvents<DemoEvents>(transport, { keep, ...options })
+  // Each kind of trouble once, until the connection is back: a cut would fill the terminal.
+  const told = new Set<string>()
+  events.onready(() => told.clear())
+  events.onerror((store, error) => {
+    const kind = `${store}: ${error.code}`
+    if (!told.has(kind)) console.error(`${who}: ${store}: ${error.message}`)
+    told.add(kind)
+  })
   return events
 }

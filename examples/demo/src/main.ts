@@ -1,10 +1,12 @@
 import { parseArgs } from 'node:util'
 import { patience } from './api-server'
+import { connect } from './events'
 import { startFleet } from './fleet'
 import { startFront } from './front'
-import type { Front } from './front'
+import type { Front, FrontOptions } from './front'
 import { runOnce } from './once'
 import { openStore } from './store'
+import { startWatch } from './watch'
 
 const usage = `npm run demo -- [--once] [--memory]
 
@@ -51,9 +53,22 @@ async function main(): Promise<void> {
     void stop().finally(() => process.exit(1))
   })
   started.push(fleet)
-  const about = { store: store.description, patience }
-  const front = await openFront(values.once ? 0 : undefined, { apiPorts: fleet.apiPorts, about })
-  started.push(front)
+  const watch = await startWatch(connect('page', store.redisUrl))
+  const { cut } = store
+  const { apiPorts, replaceWorker } = fleet
+  const faults = {
+    ...(cut ? { '/faults/cut': cut } : {}),
+    ...(replaceWorker ? { '/faults/kill': () => (watch.killed(), replaceWorker()) } : {}),
+  }
+  const about = { store: store.description, patience, faults: Object.keys(faults) }
+  const front = await openFront(values.once ? 0 : undefined, {
+    apiPorts,
+    about,
+    faults,
+    watch: (response) => watch.add(response),
+  })
+  // The watch first: its responses would keep the front from stopping.
+  started.push(front, watch)
 
   console.log(['', store.description, ...fleet.lines, ''].join('\n'))
   if (!values.once) {
@@ -67,10 +82,7 @@ async function main(): Promise<void> {
 }
 
 /** On a port that was not asked for, a free one will do as well. */
-async function openFront(
-  fixed: number | undefined,
-  options: { apiPorts: readonly number[]; about: object },
-): Promise<Front> {
+async function openFront(fixed: number | undefined, options: Omit<FrontOptions, 'port'>): Promise<Front> {
   const asked = fixed ?? (process.env['PORT'] ? Number(process.env['PORT']) : undefined)
   if (asked !== undefined) return startFront({ ...options, port: asked })
   try {

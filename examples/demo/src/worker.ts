@@ -1,6 +1,6 @@
 import { performance } from 'node:perf_hooks'
 import type { ServerEvents } from 'server-events'
-import type { DemoEvents, Job } from './events'
+import type { DemoEvents, Job, Work } from './events'
 import { countPrimes } from './primes'
 
 export interface Worker {
@@ -19,11 +19,16 @@ export async function startWorker(events: ServerEvents<DemoEvents>): Promise<Wor
     const controller = new AbortController()
     running.set(id, controller)
     const start = performance.now()
+    const after = (): number => Math.round(performance.now() - start)
+    const tell = (state: Work['state']): void => void events.emit('work', id, { below, state, after: after() })
+    tell('began')
     try {
       const primes = await countPrimes(below, controller.signal)
-      await events.emit('report', id, { primes, computed: Math.round(performance.now() - start) })
+      await events.emit('report', id, { primes, computed: after() })
+      tell('reported')
     } catch (error) {
       if (!controller.signal.aborted) await events.fail('report', id, error)
+      tell(controller.signal.aborted ? 'stopped' : 'failed')
     } finally {
       running.delete(id)
     }

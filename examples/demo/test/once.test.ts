@@ -1,5 +1,7 @@
+import { spawn } from 'node:child_process'
 import { createServer } from 'node:http'
 import { join } from 'node:path'
+import { text } from 'node:stream/consumers'
 import { eventually, runNode, startRedis } from '@server-events/testing'
 import { listenOn } from '../src/http'
 import { runOnce } from '../src/once'
@@ -30,6 +32,28 @@ test('where no Redis can be had it says so, and goes on in one process', async (
   expect(demo.stderr).toContain('REDIS_SERVER is /nowhere, which is not an executable file')
   expect(demo.stderr).toContain('The demo goes on without Redis, in one process.')
   await demo.line('in memory, one process for all')
+})
+
+/** On a terminal, on a machine without Redis; `script` of util-linux is the terminal. Types the answer when it is asked. */
+function onTerminal(answer: string): Promise<string> {
+  const command = `/usr/bin/env PATH=/nowhere REDIS_SERVER= REDIS_URL= ${process.execPath} ${main} --once`
+  const terminal = spawn('script', ['-qec', command, '/dev/null'])
+  terminal.stdout.on('data', (chunk: Buffer) => {
+    if (chunk.toString().includes('[y/N]')) terminal.stdin.write(answer)
+  })
+  return text(terminal.stdout)
+}
+
+test('asks at a terminal before it installs a Redis, and goes on in one process if it may not', async () => {
+  const said = await onTerminal('n\n')
+  expect(said).toMatch(/There is no Redis on this machine\. Get one \(.*\)\? \[y\/N\]/)
+  expect(said).toContain('The demo goes on without Redis, in one process.')
+  expect(said).toContain('in memory, one process for all')
+  expect(said).toContain('All three came out right.')
+})
+
+test('Ctrl-C ends the question, and the demo', async () => {
+  expect(await onTerminal('\x03')).not.toContain('in memory')
 })
 
 test('takes the Redis of REDIS_URL, tells no password, and leaves it running', async () => {

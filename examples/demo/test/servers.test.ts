@@ -1,8 +1,8 @@
-import { eventually } from '@server-events/testing'
+import { eventually, inTime, startRedis } from '@server-events/testing'
 import type { ServerEvents } from 'server-events'
-import { startApiServer } from '../src/api-server'
+import { patience, startApiServer } from '../src/api-server'
 import type { ApiServer } from '../src/api-server'
-import { connect } from '../src/events'
+import { connect, hub } from '../src/events'
 import type { DemoEvents } from '../src/events'
 import { startWorker } from '../src/worker'
 
@@ -75,6 +75,44 @@ test('when the caller goes away the worker is told to stop', async () => {
   expect(cancelled).toEqual(jobs)
 })
 
+test('a report that came before the wait is found', async () => {
+  const worker = await startWorker(connect('worker', undefined))
+  const { status, answer } = await post('{"below":100,"late":true}')
+  expect([status, answer.report.primes]).toEqual([200, 25])
+  expect(answer.took).toBeGreaterThanOrEqual(1_000)
+  await worker.stop()
+})
+
+test('a wait survives a cut, finds what was emitted meanwhile, and says that it was cut', async () => {
+  let id = ''
+  await other.listen('job', (asked) => (id = asked))
+  const answered = post('{"below":100}')
+  await eventually(() => id !== '')
+  hub.disconnect()
+  const emitted = other.emit('report', id, { primes: 25, computed: 1 })
+  hub.reconnect()
+  await emitted
+  expect((await answered).answer).toMatchObject({ report: { primes: 25 }, cuts: 1 })
+})
+
+test('the worker tells what it does, and when it stops', async () => {
+  const worker = await startWorker(connect('worker', undefined))
+  const told: string[] = []
+  await other.listen('work', (id, { below, state }) => told.push(`${id}: ${below} ${state}`))
+  await other.emit('job', 'small', { below: 10 })
+  await eventually(() => told.length === 2)
+  await other.emit('job', 'wrong', { below: -1 })
+  await eventually(() => told.length === 4)
+  await other.emit('job', 'long', { below: 10_000_000_000 })
+  await other.emit('cancel', 'long')
+  await eventually(() => told.length === 6)
+  expect(told).toEqual([
+    ...['small: 10 began', 'small: 10 reported', 'wrong: -1 began', 'wrong: -1 failed'],
+    ...['long: 10000000000 began', 'long: 10000000000 stopped'],
+  ])
+  await worker.stop()
+})
+
 test('a request without an answer ends with 504 and a message of ours', async () => {
   const { status, answer } = await post('{"below":1}')
   expect(status).toBe(504)
@@ -96,4 +134,16 @@ test('a cancelled job stops, and nobody is told of it', async () => {
   await other.emit('cancel', 'long')
   expect(await wait).toBe('ERR_TIMEOUT')
   await worker.stop()
+})
+
+test('while Redis is frozen a request is answered in time', async () => {
+  const redis = await startRedis()
+  const frozen = await startApiServer('B', connect('API', redis.url, { listen: ['report'] }))
+  redis.pause()
+  const asked = fetch(`http://127.0.0.1:${frozen.port}/api/jobs`, { method: 'POST', body: '{"below":1}' })
+  const { answer, late } = await inTime(asked, patience)
+  expect([answer.status, late]).toEqual([504, false])
+  redis.resume()
+  await frozen.stop()
+  await redis.stop()
 })

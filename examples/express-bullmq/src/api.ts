@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto'
 import { once } from 'node:events'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
@@ -29,6 +28,12 @@ queue.on('error', (error) => console.error(`queue: ${error.message}`))
 const app = express()
 app.disable('x-powered-by')
 app.use(express.json())
+/** BullMQ waits for its Redis as long as it takes: who asked is answered before. */
+app.use((_request, response, next) => {
+  const late = setTimeout(() => next(new Error(`the queue did not answer within ${patience} ms`)), patience + 500)
+  response.once('close', () => clearTimeout(late))
+  next()
+})
 app.param('id', (_request, response, next, id: string) => {
   response.locals['id'] = id
   next()
@@ -41,7 +46,7 @@ app.post('/invoices', async (request, response) => {
     response.status(400).json({ error: { name: 'InvalidOrder', issues: error.issues } })
     return
   }
-  const id = randomUUID()
+  const id = events.createId()
   const start = (): Promise<Job> => queue.add('invoice', data, { jobId: id })
   if (request.get('prefer')?.includes('respond-async')) {
     await start()
@@ -84,19 +89,13 @@ app.post('/invoices/:id/retry', async ({ params: { id } }, response) => {
   response.json({ id, invoice: await invoiceOf(id, response, retry) })
 })
 
-/** Waits first, then starts. When the caller hangs up nobody waits any more; the job goes on. */
+/** Waits, then starts. When the caller hangs up nobody waits any more; the job goes on. */
 async function invoiceOf(id: string, response: Response, start: () => Promise<unknown> | undefined): Promise<Invoice> {
-  const over = new AbortController()
-  response.once('close', () => over.abort())
+  const gone = new AbortController()
+  response.once('close', () => gone.abort())
   response.locals['id'] = id
-  const wait = events.on('invoice', id, { timeout: patience, signal: over.signal })
-  try {
-    await start()
-    const [invoice] = await wait
-    return invoice
-  } finally {
-    over.abort()
-  }
+  const [invoice] = await events.request('invoice', start, { id, timeout: patience, signal: gone.signal })
+  return invoice
 }
 
 // Express 5 brings here what a handler rejects with. The fourth parameter makes it an error handler.
@@ -106,6 +105,8 @@ app.use((error: Error, _request: Request, response: Response, _next: NextFunctio
     console.log(`${id ?? ''}: the caller left`)
     return
   }
+  // The queue answered after the caller had been.
+  if (response.headersSent) return
   if (id !== undefined) response.location(`/invoices/${id}`)
   const [status, told] = statusOf(error)
   response.status(status).json({ id, error: told })

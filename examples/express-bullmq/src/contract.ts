@@ -27,7 +27,7 @@ export const queueName = 'invoices'
 /** The args of each event, by name: validated where they are emitted and where they arrive. */
 const schemas = { invoice: z.tuple([invoice]) }
 
-/** How long an outcome can be asked for after the fact, in ms. Both sides have to say it. */
+/** How long an outcome is stored, in ms. Worker and API server need the same: the one stores, the other looks. */
 const keep = { invoice: 10 * 60_000 }
 
 export function connect(redisUrl: string, options: { listen?: 'invoice'[] } = {}): ServerEvents<typeof schemas> {

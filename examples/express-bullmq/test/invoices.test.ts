@@ -1,7 +1,7 @@
 import { request } from 'node:http'
 import { join } from 'node:path'
 import { RedisTransport } from '@server-events/redis'
-import { eventually, runNode, startRedis } from '@server-events/testing'
+import { eventually, inTime, runNode, startRedis } from '@server-events/testing'
 import type { NodeProcess, RedisServer } from '@server-events/testing'
 import { Queue } from 'bullmq'
 import { ServerEvents } from 'server-events'
@@ -39,7 +39,7 @@ beforeAll(async () => {
   queue.on('error', () => undefined)
   workers = await Promise.all([start('worker.js', 'ready'), start('worker.js', 'ready')])
   ;[api, url] = await startApi()
-}, 60_000)
+})
 
 afterAll(async () => {
   await queue.close()
@@ -233,4 +233,33 @@ test('without Redis the answer is 503 at once, and with it again all goes on', a
   await redis.restart()
   workers.push(await start('worker.js', 'ready'))
   await eventually(async () => (await post({ lines })).status === 200, { timeout: 15_000, interval: 100 })
+})
+
+describe('while Redis is frozen', () => {
+  beforeAll(async () => {
+    const [other, otherUrl] = await startApi()
+    frozen = [other, otherUrl]
+    redis.pause()
+  })
+  afterAll(() => redis.resume())
+
+  let frozen: [NodeProcess, string]
+
+  test.each<[string, (to: string) => Promise<Response>]>([
+    ['a caller who is held', (to) => order(to)],
+    ['one who wants to be answered at once', (to) => order(to, { prefer: 'respond-async' })],
+    ['one who looks again', (to) => fetch(`${to}/invoices/some`)],
+    ['one who tries again', (to) => fetch(`${to}/invoices/some/retry`, { method: 'POST' })],
+  ])('%s is answered in time', async (_, ask) => {
+    const { answer, late } = await inTime(ask(frozen[1]), patience)
+    expect([503, 504]).toContain(answer.status)
+    expect(late).toBe(false)
+  })
+
+  const order = (to: string, headers: Record<string, string> = {}): Promise<Response> =>
+    fetch(`${to}/invoices`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json', ...headers },
+      body: JSON.stringify({ lines }),
+    })
 })

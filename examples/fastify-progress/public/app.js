@@ -8,16 +8,17 @@ const waits = []
 
 async function start(job) {
   const item = addItem(job)
-  const wait = { began: performance.now(), steps: [], outcome: undefined, ms: 0, says: '' }
+  const wait = { began: performance.now(), steps: [], outcome: 'pending', ms: 0, says: 'running' }
+  waits.push(wait)
+  redraw()
   const end = (outcome, says) => {
     wait.outcome = outcome
     wait.ms = Math.round(performance.now() - wait.began)
     wait.says = `${number(wait.ms)} ms: ${says}`
-    waits.push(wait)
     item.end(outcome, says, wait.ms)
-    draw($('#chart'), waits)
+    redraw()
     $(`.legend [data-outcome=${outcome}] b`).textContent = waits.filter((other) => other.outcome === outcome).length
-    $('#announcement').textContent = `${says}, after ${number(wait.ms)} ms.`
+    $('#announcement').textContent = `${says}. ${number(wait.ms)} ms in all.`
   }
 
   const started = await request('POST', 'jobs', job)
@@ -38,6 +39,19 @@ async function start(job) {
     const { outcome, why } = JSON.parse(data)
     end(outcome, why ?? `${number(job.rows)} rows imported`)
   })
+}
+
+/** How often the chart shows how far those are that run, in ms. */
+const interval = 200
+let timer
+
+/** Draws all waits; those that run are as long as they have run by now, and drawn again until they end. */
+function redraw() {
+  const running = waits.filter(({ outcome }) => outcome === 'pending')
+  for (const wait of running) wait.ms = Math.round(performance.now() - wait.began)
+  draw($('#chart'), waits)
+  clearTimeout(timer)
+  if (running.length > 0) timer = setTimeout(redraw, interval)
 }
 
 async function request(method, path, body) {
@@ -95,9 +109,9 @@ function addItem({ rows }) {
       // A bar that waits for its first step moves; this one will get none.
       if (!bar.hasAttribute('value')) bar.value = 0
       // A focus on the button would be lost with it.
-      if (document.activeElement === cancel) $('#list').focus()
+      if (document.activeElement === cancel) $('#list').focus({ preventScroll: true })
       cancel.remove()
-      meta.textContent = `${says}, after ${number(ms)} ms`
+      meta.textContent = `${says}. ${number(ms)} ms in all.`
     },
   }
 }
@@ -108,4 +122,4 @@ for (const entry of document.querySelectorAll('.legend [data-outcome]')) {
 for (const button of document.querySelectorAll('[data-job]')) {
   button.addEventListener('click', () => void start(JSON.parse(button.dataset.job)))
 }
-new ResizeObserver(() => draw($('#chart'), waits)).observe($('#chart'))
+new ResizeObserver(redraw).observe($('#chart'))

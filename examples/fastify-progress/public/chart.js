@@ -51,7 +51,7 @@ export function draw(svg, waits) {
         ...heard.map((at) =>
           element('line', { x1: x(at), x2: x(at), y1: y(index) - 4, y2: y(index) + 4, class: 'event' }),
         ),
-        mark(outcome, x(ms), y(index)),
+        ...(outcome === 'pending' ? [] : [mark(outcome, x(ms), y(index))]),
       )
       return wait
     }),
@@ -59,7 +59,10 @@ export function draw(svg, waits) {
 }
 
 function summary(recent) {
-  if (recent.length === 0) return 'No waits yet'
-  const times = recent.map(({ ms }) => ms)
-  return `The last ${recent.length} waits took from ${Math.min(...times)} to ${Math.max(...times)} ms`
+  const times = recent.filter(({ outcome }) => outcome !== 'pending').map(({ ms }) => ms)
+  const running = recent.length - times.length
+  const ended = `The last ${times.length} waits took from ${Math.min(...times)} to ${Math.max(...times)} ms`
+  return (
+    [...(times.length > 0 ? [ended] : []), ...(running > 0 ? [`${running} running`] : [])].join('; ') || 'No waits yet'
+  )
 }

@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { Readable } from 'node:stream'
@@ -21,7 +20,7 @@ const job = {
 }
 
 app.post<{ Body: Job }>('/jobs', { schema: { body: job } }, async (request, reply) => {
-  const id = randomUUID()
+  const id = events.createId()
   await events.emit('start', id, request.body)
   return reply.code(202).header('location', `/jobs/${id}/progress`).send({ id })
 })
@@ -60,7 +59,7 @@ async function* messages(id: string, signal: AbortSignal): AsyncGenerator<string
       const { message: why, remoteCode, data } = error
       yield message('end', { outcome: 'failed', why, code: remoteCode, data })
     } else if (error instanceof TimeoutError) {
-      yield message('end', { outcome: 'lost', why: `Nothing was heard of it for ${patience / 1_000} seconds` })
+      yield message('end', { outcome: 'lost', why: `Taken for lost: no step came for ${patience / 1_000} seconds` })
     }
     // Else nobody is there any more, or this server stops or cannot hear. Without an end the browser connects again,
     // wherever it is sent to, and goes on with the step that is kept.

@@ -29,14 +29,16 @@ export interface Imports {
 
 /**
  * The latest step of a job and its failure are kept: who begins to watch late, or again after a cut, begins with that.
- * In ms; both sides have to say it.
+ * In ms. Worker and API server need the same: the one stores, the other looks.
  */
 const keep = { progress: 60_000 }
 
 const redisUrl = process.env['REDIS_URL'] ?? 'redis://127.0.0.1:6379'
 
 export function connect(options: ServerEventsOptions<Imports> = {}): ServerEvents<Imports> {
-  const events = new ServerEvents<Imports>(new RedisTransport(redisUrl), { keep, ...options })
+  // An emit is bounded as a wait is: behind it, too, there is a browser that waits.
+  const { timeout: publishTimeout = 5_000 } = options
+  const events = new ServerEvents<Imports>(new RedisTransport(redisUrl, { publishTimeout }), { keep, ...options })
   events.onerror((store, error) => console.error(`${store}: ${error.message}`))
   return events
 }

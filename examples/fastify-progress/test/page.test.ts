@@ -57,9 +57,9 @@ test('a bar goes forward with the worker, and the end is told, counted and drawn
   expect([...seen]).toEqual([...seen].sort((a, b) => a - b))
   expect(await bar.getAttribute('value')).toBe('120')
   expect(await latest(page, 'done').innerText()).toMatch(
-    /^Import of 120 rows\s+120 rows imported, after [1-9],?\d{3} ms$/,
+    /^Import of 120 rows\s+120 rows imported\. [1-9],?\d{3} ms in all\.$/,
   )
-  expect(await page.getByRole('status').innerText()).toMatch(/^120 rows imported, after [\d,]+ ms\.$/)
+  expect(await page.getByRole('status').innerText()).toMatch(/^120 rows imported\. [\d,]+ ms in all\.$/)
   expect(await page.locator('#chart .wait.done .event').count()).toBeGreaterThan(4)
   expect(await page.locator('#chart .wait.done title').textContent()).toMatch(/^[\d,]+ ms: 120 rows imported$/)
 })
@@ -69,9 +69,35 @@ test('failure and loss are told apart, and do not wait for each other', async ()
   await press(page, 'A worker lost')
   await press(page, 'A broken row')
   await latest(page, 'failed').getByText('Row 84 has no price').waitFor()
-  await latest(page, 'lost').getByText('Nothing was heard of it for 1.5 seconds').waitFor()
+  await latest(page, 'lost').getByText('Taken for lost: no step came for 1.5 seconds').waitFor()
   expect(await page.locator('.legend b').allInnerTexts()).toEqual(['0', '1', '1'])
   expect(await page.locator('#chart').getAttribute('aria-label')).toMatch(/^The last 2 waits took from \d+ to \d+ ms$/)
+})
+
+test('a bar keeps its width when Cancel goes, and ends where the list does', async () => {
+  const page = await open()
+  await press(page, '1,200 rows')
+  await page.locator('.cancel:enabled').waitFor()
+  const box = async (selector: string): Promise<{ x: number; y: number; width: number; height: number }> =>
+    (await page.locator(selector).boundingBox()) ?? { x: 0, y: 0, width: 0, height: 0 }
+  const before = await box('progress')
+  // What runs is on the chart.
+  await page.locator('#chart .wait.pending .event').first().waitFor({ state: 'attached' })
+  expect(await page.locator('#chart').getAttribute('aria-label')).toBe('1 running')
+  await page.getByRole('button', { name: 'Cancel' }).click()
+  await latest(page, 'failed').waitFor()
+  const [after, item] = [await box('progress'), await box('#list li')]
+  expect(after).toEqual(before)
+  expect(after.x + after.width).toBe(item.x + item.width)
+})
+
+test('nothing moves for who wants less motion', async () => {
+  const page = await open({ reducedMotion: 'reduce' })
+  await press(page, '120 rows')
+  await page.locator('#list li.pending').waitFor()
+  const moving = await page.evaluate<number>('document.getAnimations().length')
+  await latest(page, 'done').waitFor()
+  expect(moving).toBe(0)
 })
 
 test('the bar goes on when the server is replaced meanwhile', async () => {

@@ -1,13 +1,13 @@
 import { join } from 'node:path'
-import { eventually, runNode } from '@server-events/testing'
-import { startServers } from './servers'
+import { eventually, inTime, runNode } from '@server-events/testing'
+import { patience, startServers } from './servers'
 import type { Servers } from './servers'
 
 let servers: Servers
 
 beforeAll(async () => {
   servers = await startServers()
-}, 60_000)
+})
 
 afterAll(() => servers.stop())
 
@@ -72,7 +72,7 @@ test('a job that falls silent is given up, not before it was silent long enough'
   const id = await start({ rows: 60, silent: 40 })
   const begin = performance.now()
   const events = await eventsOf(await watch(id))
-  expect(events.at(-1)).toEqual(['end', { outcome: 'lost', why: 'Nothing was heard of it for 1.5 seconds' }])
+  expect(events.at(-1)).toEqual(['end', { outcome: 'lost', why: 'Taken for lost: no step came for 1.5 seconds' }])
   expect(steps(events).at(-1)).toBe(30)
   // Each step starts the time anew.
   expect(performance.now() - begin).toBeGreaterThan(1_500 + 100)
@@ -128,5 +128,29 @@ test('starts as a whole, and Ctrl-C ends it', async () => {
     expect([await example.exited, example.stderr]).toEqual([130, ''])
   } finally {
     await example.kill()
+  }
+})
+
+test.each<[string, () => Promise<Response>, number]>([
+  [
+    'to start a job',
+    () =>
+      fetch(`${servers.url}/jobs`, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json' },
+        body: '{"rows":1}',
+      }),
+    500,
+  ],
+  ['to cancel one', () => fetch(`${servers.url}/jobs/some`, { method: 'DELETE' }), 500],
+  ['for its progress', () => watch('some'), 200],
+])('while Redis is frozen a request %s is answered in time', async (_, ask, status) => {
+  servers.pause()
+  try {
+    const whole = ask().then(async (response) => ({ status: response.status, text: await response.text() }))
+    const { answer, late } = await inTime(whole, patience)
+    expect([answer.status, late]).toEqual([status, false])
+  } finally {
+    servers.resume()
   }
 })

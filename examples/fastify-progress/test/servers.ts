@@ -4,6 +4,9 @@ import type { NodeProcess } from '@server-events/testing'
 
 const dist = join(__dirname, '../dist')
 
+/** After which an API server takes a job for lost, in ms. */
+export const patience = 1_500
+
 export interface Servers {
   readonly url: string
   readonly worker: NodeProcess
@@ -11,15 +14,18 @@ export interface Servers {
   readonly api: NodeProcess
   /** Stops the API server as a deployment does, and starts another on the same port. */
   replaceApi(): Promise<void>
+  /** Freezes Redis, and lets it go on. */
+  pause(): void
+  resume(): void
   stop(): Promise<void>
 }
 
-/** A Redis, a worker and an API server that takes a job for lost after 1.5 s. */
+/** A Redis, a worker and an API server that takes a job for lost after `patience` ms. */
 export async function startServers(): Promise<Servers> {
   const redis = await startRedis()
   const started: NodeProcess[] = []
   const start = async (file: string, ready: string, port = 0): Promise<NodeProcess> => {
-    const env = { REDIS_URL: redis.url, PORT: String(port), PATIENCE: '1500' }
+    const env = { REDIS_URL: redis.url, PORT: String(port), PATIENCE: String(patience) }
     const process = await runNode(join(dist, file), { env })
     started.push(process)
     await process.line(ready)
@@ -39,6 +45,8 @@ export async function startServers(): Promise<Servers> {
       expect([await api.exited, api.stderr]).toEqual([0, ''])
       api = await start('api.js', 'listening', Number(new URL(url).port))
     },
+    pause: () => redis.pause(),
+    resume: () => redis.resume(),
     async stop() {
       await Promise.all(started.map((process) => process.kill()))
       await redis.stop()

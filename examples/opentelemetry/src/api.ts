@@ -3,19 +3,15 @@ import { createServer } from 'node:http'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { SpanKind } from '@opentelemetry/api'
+import { instrument } from '@server-events/opentelemetry'
 import { RemoteError, TimeoutError } from 'server-events'
 import { connect } from './contract'
-import { instrument } from './instrumentation'
 import { startTelemetry } from './telemetry'
 
 async function main(): Promise<void> {
-  const { tracer, meter, report } = startTelemetry('api')
-  const { headers } = instrument(tracer, meter)
-  const events = connect({ headers, listen: ['report'], timeout: 300 })
-  // What no channel tells, but stats() does.
-  meter
-    .createObservableGauge('server_events.waits.pending', { unit: '{wait}' })
-    .addCallback((result) => result.observe(events.stats().pending))
+  const { tracer, report } = startTelemetry('api')
+  instrument()
+  const events = connect({ listen: ['report'], timeout: 300 })
   await events.init()
 
   /** POST /reports/<id>?pages=<number> */
@@ -23,9 +19,8 @@ async function main(): Promise<void> {
     const { pathname, searchParams } = new URL(request.url ?? '', 'http://api')
     const id = pathname.split('/').at(-1) ?? ''
     try {
-      const wait = events.on('report', id)
-      await events.emit('order', id, Number(searchParams.get('pages')))
-      const [url] = await wait
+      const order = (): Promise<void> => events.emit('order', id, Number(searchParams.get('pages')))
+      const [url] = await events.request('report', order, { id })
       response.end(url)
     } catch (error) {
       response.statusCode = error instanceof RemoteError ? 502 : error instanceof TimeoutError ? 504 : 503

@@ -1,5 +1,5 @@
 import { metrics, SpanStatusCode, trace } from '@opentelemetry/api'
-import type { Meter, Tracer } from '@opentelemetry/api'
+import type { Tracer } from '@opentelemetry/api'
 import { resourceFromAttributes } from '@opentelemetry/resources'
 import {
   AggregationTemporality,
@@ -13,7 +13,6 @@ import type { Measured, Recorded, Report } from './report'
 
 export interface Telemetry {
   readonly tracer: Tracer
-  readonly meter: Meter
   /** All that was recorded. */
   readonly report: () => Promise<Report>
 }
@@ -34,8 +33,7 @@ export function startTelemetry(service: string): Telemetry {
   metrics.setGlobalMeterProvider(meterProvider)
 
   return {
-    tracer: trace.getTracer('server-events'),
-    meter: metrics.getMeter('server-events'),
+    tracer: trace.getTracer('reports'),
     async report() {
       await tracerProvider.forceFlush()
       await meterProvider.forceFlush()
@@ -64,15 +62,20 @@ const recorded =
     ms: span.duration[0] * 1e3 + span.duration[1] / 1e6,
   })
 
+/** What is told here; the package has more. */
+const shown = /^messaging\.|\.pending$/
+
 function measured(service: string, exporter: InMemoryMetricExporter): Measured[] {
   const latest = exporter.getMetrics().at(-1)?.scopeMetrics ?? []
   return latest.flatMap(({ metrics }) =>
-    metrics.flatMap(({ descriptor: { name, unit }, dataPoints }) =>
-      dataPoints.map(({ attributes, value }) => {
-        const count = typeof value === 'object' ? value.count : value
-        const sum = typeof value === 'object' && 'sum' in value ? value.sum : undefined
-        return { service, name, unit, attributes, count, sum }
-      }),
-    ),
+    metrics
+      .filter(({ descriptor: { name } }) => shown.test(name))
+      .flatMap(({ descriptor: { name, unit }, dataPoints }) =>
+        dataPoints.map(({ attributes, value }) => {
+          const count = typeof value === 'object' ? value.count : value
+          const sum = typeof value === 'object' && 'sum' in value ? value.sum : undefined
+          return { service, name, unit, attributes, count, sum }
+        }),
+      ),
   )
 }

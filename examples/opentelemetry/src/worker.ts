@@ -1,12 +1,12 @@
 import { setTimeout as delay } from 'node:timers/promises'
+import { instrument } from '@server-events/opentelemetry'
 import { connect } from './contract'
-import { instrument } from './instrumentation'
 import { startTelemetry } from './telemetry'
 
 async function main(): Promise<void> {
-  const { tracer, meter, report } = startTelemetry('worker')
-  const { headers, processing } = instrument(tracer, meter)
-  const events = connect({ headers })
+  const { tracer, report } = startTelemetry('worker')
+  instrument()
+  const events = connect({})
 
   async function work(id: string, pages: number): Promise<void> {
     // Spans of one's own are below that of the processing.
@@ -20,7 +20,7 @@ async function main(): Promise<void> {
   }
 
   await events.init()
-  await events.listen('order', processing('order', work))
+  await events.listen('order', work)
   console.log('ready')
 
   process.once('SIGTERM', () => {

@@ -1,5 +1,5 @@
 import { join } from 'node:path'
-import { runNode } from '@server-events/testing'
+import { inTime, runNode, startRedis } from '@server-events/testing'
 import type { NodeProcess } from '@server-events/testing'
 import type { Measured, Recorded, Report } from '../src/report'
 
@@ -13,7 +13,7 @@ beforeAll(async () => {
   const reports = JSON.parse(example.lines.at(-1) ?? '') as Report[]
   spans = reports.flatMap((report) => report.spans)
   metrics = reports.flatMap((report) => report.metrics)
-}, 60_000)
+})
 
 afterAll(() => example.kill())
 
@@ -108,4 +108,16 @@ test('it is shown as trees and tables', () => {
   expect(text).toMatch(/ {4}send order +api +producer +[\d.]+ ms\n {6}process order +worker +consumer +[\d.]+ ms\n/)
   expect(text).toMatch(/ {4}receive report +api +client +3\d\d\.\d ms {2}timeout/)
   expect(text).toContain('worker  messaging.process.duration s: 3, mean ')
+})
+
+test('while Redis is frozen a request is answered in time', async () => {
+  const redis = await startRedis()
+  const api = await runNode(join(__dirname, '../dist/api.js'), { env: { REDIS_URL: redis.url } })
+  const url = /http:\S+/.exec(await api.line('listening'))?.[0] ?? ''
+  redis.pause()
+  // The timeout of a wait, as src/api.ts has it.
+  const { answer, late } = await inTime(fetch(`${url}/reports/frozen?pages=1`, { method: 'POST' }), 300)
+  expect([answer.status, late]).toEqual([504, false])
+  await api.kill()
+  await redis.stop()
 })
