@@ -1,15 +1,44 @@
 // Import directions: core knows no transport, the engine knows no ServerEvents, and nobody reaches past a front door.
 
+/** The wings of core, from top to bottom: what stands in one line knows nothing of the lines above, nor of its neighbours. */
+const floors = [
+  ['(server-events|index)\\.'],
+  ['engine/'],
+  ['waits/'],
+  ['outcomes/', 'emits/'],
+  ['registry/'],
+  ['pending/'],
+  ['messages/'],
+  ['observe/'],
+  ['base/'],
+  ['(codec|errors|event-map|home|options|standard-schema|text|transport|transport-errors)\\.'],
+]
+
+const upwards = floors.flatMap((floor, index) =>
+  floor.map((wing) => ({
+    name: `core-upwards-from-${wing.replace(/\W.*/, '') || 'leaves'}`,
+    comment: 'Imports between the wings of core point downwards only.',
+    severity: 'error',
+    from: { path: `^packages/core/src/${wing}` },
+    to: {
+      path: [
+        ...floors.slice(0, index).flat(),
+        ...(index < floors.length - 1 ? floor.filter((other) => other !== wing) : []),
+      ].map((above) => `^packages/core/src/${above}`),
+    },
+  })),
+)
+
 /** @type {import('dependency-cruiser').IConfiguration} */
 module.exports = {
   forbidden: [
+    ...upwards.filter(({ to }) => to.path.length > 0),
     {
       name: 'no-circular',
-      comment:
-        'Files that need each other are one file, or lack a third. Types may: a wait knows its name, a name its waits.',
+      comment: 'Files that need each other, if only by their types, are one file or lack a third.',
       severity: 'error',
       from: {},
-      to: { circular: true, viaOnly: { dependencyTypesNot: ['type-only'] } },
+      to: { circular: true },
     },
     {
       name: 'no-unresolvable',
@@ -26,20 +55,13 @@ module.exports = {
       to: { pathNot: '^packages/core/src/', dependencyTypesNot: ['core'] },
     },
     {
-      name: 'engine-below-server-events',
-      comment: 'ServerEvents knows the engine; the engine does not know ServerEvents.',
-      severity: 'error',
-      from: { path: '^packages/core/src/engine/' },
-      to: { path: '^packages/core/src/(server-events|index)\\.' },
-    },
-    {
       name: 'packages-by-front-door',
       comment: 'Across packages only what the other one exports: never a deep path.',
       severity: 'error',
       from: { path: '^(packages/[^/]+|testing|examples/[^/]+)/' },
       to: {
         path: '^(packages/[^/]+|testing|examples/[^/]+)/',
-        pathNot: ['^$1/', '^(packages/[^/]+|testing)/src/index\\.ts$'],
+        pathNot: ['^$1/', '/node_modules/', '^(packages/[^/]+|testing)/src/((sealed|transport-kit)/)?index\\.ts$'],
       },
     },
     {
@@ -53,8 +75,36 @@ module.exports = {
       name: 'transports-know-core-only',
       comment: 'A transport package builds on server-events and on no other package of ours.',
       severity: 'error',
-      from: { path: '^packages/(?!core/)([^/]+)/src/' },
-      to: { path: '^(packages|testing|examples)/', pathNot: ['^packages/$1/src/', '^packages/core/src/index\\.ts$'] },
+      from: { path: '^packages/(?!core/|cli/)([^/]+)/src/' },
+      to: {
+        path: '^(packages|testing|examples)/',
+        pathNot: ['^packages/$1/src/', '^packages/core/src/((sealed|transport-kit)/)?index\\.ts$'],
+      },
+    },
+    {
+      name: 'transport-kit-on-the-contract',
+      comment: 'The kit is for authors of transports: it knows the contract and the errors, and nothing of the engine.',
+      severity: 'error',
+      from: { path: '^packages/core/src/transport-kit/' },
+      to: {
+        path: '^packages/core/src/',
+        pathNot:
+          '^packages/core/src/(transport-kit/|(transport|errors|home|text|base/(clock|end-of-tick|incoming))\\.ts$)',
+      },
+    },
+    {
+      name: 'sealed-on-the-contract',
+      comment: 'What seals a transport knows the contract and the errors, and nothing of the engine.',
+      severity: 'error',
+      from: { path: '^packages/core/src/sealed/' },
+      to: { path: '^packages/core/src/', pathNot: '^packages/core/src/(sealed/|(transport|errors|text)\\.ts$)' },
+    },
+    {
+      name: 'core-without-transport-kit',
+      comment: 'Who does not write a transport, or seal one, does not load what that takes.',
+      severity: 'error',
+      from: { path: '^packages/core/src/', pathNot: '^packages/core/src/(sealed|transport-kit)/' },
+      to: { path: '^packages/core/src/(sealed|transport-kit)/' },
     },
     {
       name: 'memory-without-ioredis',
@@ -80,7 +130,7 @@ module.exports = {
   ],
   options: {
     doNotFollow: { path: ['node_modules', '/dist/'] },
-    exclude: { path: ['^test/consumer/'] },
+    exclude: { path: ['^test/(bundlers|consumer)/'] },
     tsConfig: { fileName: 'tsconfig.json' },
     tsPreCompilationDeps: true,
     enhancedResolveOptions: { exportsFields: ['exports'], conditionNames: ['require', 'node', 'default', 'types'] },

@@ -2,14 +2,27 @@ import { defineConfig } from 'eslint/config'
 import tseslint from 'typescript-eslint'
 
 export default defineConfig(
-  { ignores: ['**/dist/', '**/coverage/', 'docs/api/', 'test/consumer/*.mjs', 'packages/conformance/test/runners/'] },
+  {
+    ignores: [
+      '**/dist/',
+      '**/coverage/',
+      'docs/api/',
+      'test/consumer/*.mjs',
+      'test/bundlers/',
+      'test/runtimes/',
+      'packages/*/test/runners/',
+    ],
+  },
   { linterOptions: { reportUnusedDisableDirectives: 'error', reportUnusedInlineConfigs: 'error' } },
 
   {
     files: ['**/*.{ts,mjs}'],
     extends: [tseslint.configs.strictTypeChecked, tseslint.configs.stylisticTypeChecked],
     languageOptions: {
-      parserOptions: { project: ['./tsconfig.json', './scripts/tsconfig.json'], tsconfigRootDir: import.meta.dirname },
+      parserOptions: {
+        project: ['./tsconfig.json', './tsconfig.more.json', './scripts/tsconfig.json'],
+        tsconfigRootDir: import.meta.dirname,
+      },
     },
     rules: {
       eqeqeq: 'error',
@@ -28,6 +41,22 @@ export default defineConfig(
       '@typescript-eslint/no-confusing-void-expression': [
         'error',
         { ignoreArrowShorthand: true, ignoreVoidReturningFunctions: true },
+      ],
+    },
+  },
+
+  // One style: what is private is so at run time too, and a type says at its import that it is one.
+  {
+    files: ['packages/*/src/**/*.ts'],
+    rules: {
+      // A file has one reason to exist, and such a one is not longer.
+      'max-lines': ['error', 300],
+      'no-restricted-syntax': [
+        'error',
+        {
+          selector: '[accessibility="private"][kind!="constructor"], TSParameterProperty',
+          message: 'Write #name, and assign fields in the constructor.',
+        },
       ],
     },
   },

@@ -17,11 +17,13 @@ module.exports = {
   transformIgnorePatterns: ['/node_modules/(?!(arktype|arkregex|@ark|devalue)/)'],
   moduleNameMapper: {
     '^server-events$': '<rootDir>/packages/core/src/index.ts',
-    '^@server-events/(conformance|memory|nats|redis)$': '<rootDir>/packages/$1/src/index.ts',
+    '^server-events/(.+)$': '<rootDir>/packages/core/src/$1/index.ts',
     '^@server-events/testing$': '<rootDir>/testing/src/index.ts',
+    '^@server-events/(.+)$': '<rootDir>/packages/$1/src/index.ts',
     ...ioredis,
   },
-  testTimeout: 60_000,
+  // For a hung test, not for a slow machine: what a test waits for gives up before, and says what it was.
+  testTimeout: 180_000,
   // Tests wait more than they compute. One process for all of them ends at 2 GB, most of its time collecting garbage.
   maxWorkers: '100%',
   workerIdleMemoryLimit: '700MB',

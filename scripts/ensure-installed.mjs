@@ -1,7 +1,9 @@
-// Lets `npm test` and `npm run demo` be single commands on a fresh clone. Silent if there is nothing to do.
+// Lets `npm test` and `npm run demo` be single commands on a fresh clone, and installs what only some scripts need: it
+// takes folders with a package-lock.json of their own, `.` and no folder mean the root. Silent if there is nothing to do.
 // Compares contents, not times: a checkout touches package-lock.json without changing what it asks for.
 import { spawnSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
+import { join, normalize } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
@@ -12,19 +14,18 @@ const root = fileURLToPath(new URL('..', import.meta.url))
  */
 function packagesOf(file) {
   try {
-    const lock = /** @type {{ packages: Record<string, Locked> }} */ (
-      JSON.parse(readFileSync(`${root}/${file}`, 'utf8'))
-    )
+    const lock = /** @type {{ packages: Record<string, Locked> }} */ (JSON.parse(readFileSync(file, 'utf8')))
     return lock.packages
   } catch {
     return undefined
   }
 }
 
-function isInstalled() {
-  const installed = packagesOf('node_modules/.package-lock.json')
+/** @param {string} folder */
+function isInstalled(folder) {
+  const installed = packagesOf(join(folder, 'node_modules/.package-lock.json'))
   if (installed === undefined) return false
-  return Object.entries(packagesOf('package-lock.json') ?? {})
+  return Object.entries(packagesOf(join(folder, 'package-lock.json')) ?? {})
     .filter(([path]) => path.includes('node_modules/'))
     .every(([path, wanted]) => {
       const found = installed[path]
@@ -34,12 +35,23 @@ function isInstalled() {
     })
 }
 
-if (!isInstalled()) {
-  console.error('node_modules does not match package-lock.json: running npm ci')
-  const { status } = spawnSync('npm', ['ci', '--include=dev', '--no-audit', '--no-fund'], {
-    cwd: root,
+/** @param {string} folder */
+function install(folder) {
+  console.error(`${join(folder, 'node_modules')} does not match its package-lock.json: running npm ci`)
+  const { status } = spawnSync('npm', ['ci', '--include=dev', '--ignore-scripts', '--no-audit', '--no-fund'], {
+    cwd: folder,
     stdio: ['ignore', 'inherit', 'inherit'],
     shell: process.platform === 'win32',
   })
-  process.exitCode = status ?? 1
+  return status ?? 1
+}
+
+const [first = '.', ...others] = process.argv.slice(2)
+for (const name of [first, ...others]) {
+  const folder = normalize(join(root, name))
+  if (isInstalled(folder)) continue
+  const status = install(folder)
+  if (status === 0) continue
+  process.exitCode = status
+  break
 }

@@ -1,4 +1,4 @@
-// Checks docs/model/protocol.pml with spin: that the whole protocol keeps its promises, and that it breaks one as soon
+// Checks the models in docs/model with spin: that the whole protocol keeps its promises, and that it breaks one as soon
 // as any step is left out. `--trail <name>` tells the shortest way there, `--all` also what the last look saves.
 import { spawn, spawnSync } from 'node:child_process'
 import { copyFileSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
@@ -11,13 +11,14 @@ const folder = fileURLToPath(new URL('../docs/model', import.meta.url))
 /**
  * What is asked of the whole protocol. README.md of the model has them in full.
  *
- * @type {Record<string, { defines: string[], promise: string }>}
+ * @type {Record<string, { model?: string, defines: string[], promise: string }>}
  */
 const questions = {
   'last-look': { defines: ['TIME=1'], promise: 'stored at the last look, and the store answers: found; settles once' },
   'at-rest': { defines: ['TIME=0'], promise: 'stored and published: found even without last looks' },
   plain: { defines: ['TIME=0', 'KEPT=0'], promise: 'published on a standing subscription: heard' },
   'same-process': { defines: ['TIME=0', 'KEPT=0', 'SAME_PROCESS=1'], promise: 'emitted after a wait beside it: heard' },
+  'write-once': { model: 'once.pml', defines: [], promise: 'kept once: one outcome for all, told once it is known' },
 }
 
 /**
@@ -54,6 +55,13 @@ const variants = {
     what: 'nor a SET whose PUBLISH was lost, its emit rejected',
     givesUp: true,
   },
+  'last-kept': { question: 'write-once', off: 'STORE_DECIDES', what: 'SET instead of SET NX' },
+  'looked-first': { question: 'write-once', off: 'IN_ONE_STEP', what: 'GET, and SET if nothing was there' },
+  'told-before-kept': { question: 'write-once', off: 'AFTER_DECISION', what: 'PUBLISH leaves beside SET NX' },
+  'silent-second': { question: 'write-once', off: 'HOLDER_TOLD', what: 'who comes second publishes nothing' },
+  'second-tells-own': { question: 'write-once', off: 'HOLDER_READ', what: 'who comes second publishes its own' },
+  'not-compared': { question: 'write-once', off: 'COMPARED', what: 'what is there already refuses every emit' },
+  'unkept-told': { question: 'write-once', off: 'REFUSAL_ENDS', what: 'what could not be stored is published' },
   'no-hold': { question: 'same-process', off: 'HELD', what: 'an emit does not wait for a SUBSCRIBE in flight' },
 }
 
@@ -64,7 +72,7 @@ const saved = Object.keys(variants).filter((name) => {
 })
 
 /**
- * @typedef {{ name: string, what: string, defines: string[], breaks: boolean, partial: boolean }} Check
+ * @typedef {{ name: string, what: string, model: string, defines: string[], breaks: boolean, partial: boolean }} Check
  * @typedef {{ states: number, depth: number, seconds: number, holds: boolean, trouble?: string, trail: string }} Verdict
  */
 
@@ -122,8 +130,8 @@ function run(cwd, program, args) {
  */
 async function verify(check, cwd) {
   mkdirSync(cwd)
-  copyFileSync(join(folder, 'protocol.pml'), join(cwd, 'protocol.pml'))
-  await run(cwd, 'spin', ['-a', ...check.defines, 'protocol.pml'])
+  copyFileSync(join(folder, check.model), join(cwd, check.model))
+  await run(cwd, 'spin', ['-a', ...check.defines, check.model])
   // Without partial order reduction, every state is visited in truth. Breadth first finds the shortest way to an error.
   const flags = ['-DSAFETY', '-DNOREDUCE', '-DMEMLIM=3000', ...(check.breaks ? ['-DBFS'] : [])]
   await run(cwd, compiler, [check.partial ? '-O1' : '-O2', '-w', ...flags, '-o', 'pan', 'pan.c'])
@@ -138,7 +146,7 @@ async function verify(check, cwd) {
     seconds,
     holds,
     ...(trouble === undefined ? {} : { trouble }),
-    trail: holds ? '' : await run(cwd, 'spin', ['-t', '-T', ...check.defines, 'protocol.pml']),
+    trail: holds ? '' : await run(cwd, 'spin', ['-t', '-T', ...check.defines, check.model]),
   }
 }
 
@@ -154,7 +162,7 @@ function troubleIn(printed, partial) {
     return printed.includes('assertion violated') ? undefined : 'not a failed assertion'
   if (!/errors: 0$/m.test(printed) || printed.includes('Search not completed')) return 'the search did not end'
   // The loops of what serves for ever have no end.
-  const unreached = printed.match(/^\tprotocol\.pml:\d+, state \d+, "(?!-end-).*$/gm)
+  const unreached = printed.match(/^\t\w+\.pml:\d+, state \d+, "(?!-end-).*$/gm)
   return partial || unreached === null ? undefined : `never reached: ${unreached.map((line) => line.trim()).join('; ')}`
 }
 
@@ -170,11 +178,12 @@ function number(text, pattern) {
  * What happened, line by line, and the promise that it breaks.
  *
  * @param {string} trail
+ * @param {string} model
  */
-function story(trail) {
-  const events = trail.split('\n').filter((line) => /^(emitter|store|broker|fault|waiter| {9}) /.test(line))
-  const line = Number(/^spin: protocol\.pml:(\d+), Error: assertion violated/m.exec(trail)?.[1])
-  const broken = readFileSync(join(folder, 'protocol.pml'), 'utf8').split('\n')[line - 1] ?? 'spin tells no assertion'
+function story(trail, model) {
+  const events = trail.split('\n').filter((line) => /^(producer|store|broker|fault|waiter| {9}) /.test(line))
+  const line = Number(/^spin: \w+\.pml:(\d+), Error: assertion violated/m.exec(trail)?.[1])
+  const broken = readFileSync(join(folder, model), 'utf8').split('\n')[line - 1] ?? 'spin tells no assertion'
   return [
     ...events.map((event, index) => `${String(index + 1).padStart(4)}  ${event}`),
     `      broken, in line ${line}: ${broken.trim()}`,
@@ -188,8 +197,9 @@ function story(trail) {
  * @param {string[]} [steps] as defines
  */
 function makeCheck(name, what, question, steps) {
-  const defines = [...(questions[question]?.defines ?? []), ...(steps ?? [])].map((define) => `-D${define}`)
-  return { name, what, defines, breaks: steps !== undefined, partial: steps !== undefined }
+  const { model = 'protocol.pml', defines: asked = [] } = questions[question] ?? {}
+  const defines = [...asked, ...(steps ?? [])].map((define) => `-D${define}`)
+  return { name, what, model, defines, breaks: steps !== undefined, partial: steps !== undefined }
 }
 
 /**
@@ -279,7 +289,7 @@ for (const [index, check] of checks.entries()) {
   const verdict = await verdicts[index]
   if (verdict === undefined) continue
   report(check, verdict)
-  if (telling) for (const line of story(verdict.trail)) console.log(line)
+  if (telling) for (const line of story(verdict.trail, check.model)) console.log(line)
 }
 if (!telling) reportReadme()
 console.log(`\n${passed} passed, ${failed} failed`)

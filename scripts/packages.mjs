@@ -1,18 +1,23 @@
 // Checks what npm will publish, not what lies in the tree: packs every public package, lints the tarballs, installs
-// them into an empty folder and uses them there as strangers would.
+// them into an empty folder and uses them there as strangers would. With `--bundlers` also by every bundler, compiler and
+// package manager that people have, which are installed into a cache; `--record` keeps what these did.
 import { spawnSync } from 'node:child_process'
-import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { checkBuildTools } from './lib/check-build-tools.mjs'
+import { entriesOf } from './lib/dist.mjs'
+import { ownVersion } from './lib/pack.mjs'
+import { report } from './lib/record.mjs'
+import { publicPackages } from './lib/workspace.mjs'
 
 /**
- * @typedef {{ name: string, version: string, location: string, private: boolean }} Package
  * @typedef {{ filename: string, files: { path: string }[] }} Packed
  */
 
 const root = fileURLToPath(new URL('..', import.meta.url))
-const bin = join(root, 'node_modules/.bin')
+const bin = join(root, 'release/node_modules/.bin')
 const workspace = mkdtempSync(join(tmpdir(), 'server-events-packages-'))
 let failures = 0
 
@@ -35,11 +40,7 @@ function run(command, args, cwd = root) {
   return stdout
 }
 
-/** @param {string} file @returns {unknown} */
-const readJson = (file) => JSON.parse(readFileSync(file, 'utf8'))
-
-const manifest = /** @type {{ devDependencies: Record<string, string> }} */ (readJson(join(root, 'package.json')))
-const packages = /** @type {Package[]} */ (JSON.parse(run(join(bin, 'lerna'), ['list', '--json', '--loglevel=error'])))
+const packages = publicPackages(root)
 
 /** @type {Record<string, string>} */
 const tarballs = {}
@@ -51,16 +52,15 @@ for (const { name, location } of packages) {
     if (packed === undefined) throw new Error('npm pack reported nothing')
     tarballs[name] = join(workspace, packed.filename)
     const paths = packed.files.map(({ path }) => path)
-    const needed = ['README.md', 'LICENSE', 'dist/index.js', 'dist/index.mjs', 'dist/index.d.ts', 'dist/index.d.mts']
-    const missing = needed.filter((path) => !paths.includes(path))
+    const entries = entriesOf(location).flatMap((entry) =>
+      ['.mjs', '.d.mts', '.js', '.d.ts'].map((extension) => entry.replace('./', '').replace(/\.mjs$/, extension)),
+    )
+    const missing = ['README.md', 'LICENSE', ...entries].filter((path) => !paths.includes(path))
     if (missing.length > 0) throw new Error(`not in the tarball: ${missing.join(', ')}`)
-    const strays = paths.filter((path) => !/^(dist\/|src\/|package\.json|README\.md|LICENSE|CHANGELOG\.md)/.test(path))
+    const strays = paths.filter(
+      (path) => !/^(dist\/|src\/|package\.json|README\.md|LICENSE|CHANGELOG\.md)(?!.*\.tsbuildinfo$)/.test(path),
+    )
     if (strays.length > 0) throw new Error(`should not be in the tarball: ${strays.join(', ')}`)
-    // A build keeps what was once compiled: a renamed source would be published for ever.
-    const orphans = paths
-      .filter((path) => /^dist\/.*(?<!\.d)\.js$/.test(path))
-      .filter((path) => !paths.includes(path.replace(/^dist\//, 'src/').replace(/js$/, 'ts')))
-    if (orphans.length > 0) throw new Error(`built from no source (remove dist and build again): ${orphans.join(', ')}`)
   })
 }
 
@@ -70,7 +70,7 @@ for (const [name, tarball] of Object.entries(tarballs)) {
 }
 
 const consumer = join(workspace, 'consumer')
-const tsc = join(bin, 'tsc')
+const tsc = join(root, 'node_modules/.bin/tsc')
 cpSync(join(root, 'test/consumer'), consumer, { recursive: true })
 for (const copy of ['calls.mts', 'calls.cts']) cpSync(join(consumer, 'calls.ts'), join(consumer, copy))
 mkdirSync(join(consumer, 'bundler'))
@@ -86,7 +86,7 @@ for (const [folder, type] of /** @type {const} */ ([
 }
 
 check('consumer: install', () => {
-  const registry = ['ioredis', '@types/node'].map((name) => `${name}@${manifest.devDependencies[name] ?? ''}`)
+  const registry = ['ioredis', '@types/node', '@types/pg'].map((name) => `${name}@${ownVersion(name)}`)
   run(
     'npm',
     ['install', '--no-audit', '--no-fund', '--prefer-offline', ...Object.values(tarballs), ...registry],
@@ -95,11 +95,23 @@ check('consumer: install', () => {
 })
 check('consumer: require', () => run(process.execPath, ['require.cjs'], consumer))
 check('consumer: import, the same classes as by require', () => run(process.execPath, ['import.mjs'], consumer))
+check('consumer: the command line', () => {
+  run('npx', ['--no', 'server-events', '--help'], consumer)
+  // No server listens on port 1: it has to say so, and nothing else.
+  const doctor = spawnSync('npx', ['--no', 'server-events', 'doctor', 'redis://127.0.0.1:1', '--json'], {
+    cwd: consumer,
+    encoding: 'utf8',
+  })
+  const { status } = /** @type {{ status: string }} */ (JSON.parse(doctor.stdout))
+  if (doctor.status !== 1 || status !== 'bad') throw new Error(`${doctor.status}: ${doctor.stdout}${doctor.stderr}`)
+})
 check('consumer: nodenext compiles, wrong calls do not', () => run(tsc, ['-p', 'tsconfig.nodenext.json'], consumer))
 check('consumer: nodenext .mts runs', () => run(process.execPath, ['out/calls.mjs'], consumer))
 check('consumer: nodenext .cts runs', () => run(process.execPath, ['out/calls.cjs'], consumer))
 check('consumer: bundler compiles, wrong calls do not', () => run(tsc, ['-p', 'tsconfig.bundler.json'], consumer))
 check('consumer: bundler runs', () => run(process.execPath, ['out/bundler/calls.js'], consumer))
+
+if (process.argv.includes('--bundlers')) await report('build tools', await checkBuildTools(Object.values(tarballs)))
 
 rmSync(workspace, { recursive: true, force: true })
 if (failures > 0) {

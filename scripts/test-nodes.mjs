@@ -1,52 +1,23 @@
-// Runs core's tests on every supported Node: what a stack shows is V8's choice, and may change with it.
-// The binaries come from the registry, into a folder outside the repository (about 190 MB each), and stay there.
-import { spawnSync } from 'node:child_process'
-import { existsSync, mkdirSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
+// Runs the tests of all packages on every supported Node: what a stack shows, when a collector runs and what a socket
+// tells are Node's choice, and may change with it. `npm run test:nodes -- 26` runs one; `--record` keeps the results.
+import { runJest } from './lib/jest.mjs'
+import { installNodes, majors } from './lib/nodes.mjs'
+import { report } from './lib/record.mjs'
 
-const majors = [20, 22, 24]
-const platforms = ['linux-x64', 'linux-arm64', 'darwin-x64', 'darwin-arm64']
+const ran = 'all packages, test/integration'
 
-const root = fileURLToPath(new URL('..', import.meta.url))
-const platform = `${process.platform}-${process.arch}`
-const folder = join(tmpdir(), 'server-events-nodes')
+const asked = process.argv.slice(2).filter((word) => !word.startsWith('--'))
+const unknown = asked.filter((word) => !majors.includes(Number(word)))
+if (unknown.length > 0) throw new Error(`usage: npm run test:nodes [-- ${majors.join(' ')} --record]`)
 
-/** @param {number} major */
-function binaryOf(major) {
-  return process.versions.node.startsWith(`${major}.`)
-    ? process.execPath
-    : join(folder, 'node_modules', `node${major}`, 'bin/node')
+const nodes = installNodes(asked.length === 0 ? majors : asked.map(Number))
+for (const { version, node } of nodes) console.log(`Node ${version}: ${node}`)
+/** @type {import('./lib/record.mjs').Row[]} */
+const rows = []
+for (const { major, version, node } of nodes) {
+  console.log(`\nNode ${version}`)
+  const { passed, failed, failures } = runJest(['packages', 'test/integration'], { node })
+  rows.push({ subject: `Node ${major}`, version, ran, passed, failed })
+  for (const failure of failures) console.log(`FAILED on Node ${version}: ${failure}`)
 }
-
-function install() {
-  const missing = majors.filter((major) => !existsSync(binaryOf(major)))
-  if (missing.length === 0) return
-  mkdirSync(folder, { recursive: true })
-  writeFileSync(join(folder, 'package.json'), '{ "private": true }')
-  // Without scripts: `node` itself would fetch these packages in its postinstall.
-  const packages = missing.map((major) => `node${major}@npm:node-${platform}@${major}`)
-  const { status } = spawnSync('npm', ['install', '--ignore-scripts', '--no-audit', '--no-fund', ...packages], {
-    cwd: folder,
-    stdio: ['ignore', 'inherit', 'inherit'],
-  })
-  if (status !== 0) throw new Error(`npm could not install ${packages.join(', ')}`)
-}
-
-if (!platforms.includes(platform)) {
-  console.error(
-    `test:nodes knows no package with Node for ${platform}, only for ${platforms.join(', ')}: ` +
-      'install Node 20, 22 and 24 by other means and run `npx jest packages/core` with each',
-  )
-  process.exit(1)
-}
-
-install()
-for (const major of majors) {
-  const node = binaryOf(major)
-  console.log(`\nNode ${spawnSync(node, ['--version'], { encoding: 'utf8' }).stdout.trim()}`)
-  const jest = [join(root, 'node_modules/jest/bin/jest.js'), 'packages/core', ...process.argv.slice(2)]
-  const { status } = spawnSync(node, jest, { cwd: root, stdio: ['ignore', 'inherit', 'inherit'] })
-  if (status !== 0) process.exitCode = 1
-}
+await report('nodes', rows)

@@ -124,26 +124,34 @@ describe('tables', () => {
 })
 
 describe('sizing', () => {
-  const servers = (mode: string, metric: string, ours: number, theirs: number): Row => ({
-    ...{ group: 'Servers', title: `${mode}, 20 servers, each waits, 256 in flight`, against: '1 server', metric },
-    ...{ value: always(ours / theirs), unit: 'µs', ours, theirs },
-  })
+  const costsOf = (mode: string, servers: string, redis: number, server: number): Row[] => {
+    const row = { group: 'Fleet', title: `${mode}, ${servers}`, unit: 'µs' }
+    return [
+      { ...row, metric: 'CPU of Redis an event', value: always(redis) },
+      { ...row, metric: 'CPU of a server an event', value: always(server) },
+    ]
+  }
   const measured: Row[] = [
-    servers('pattern', 'Redis CPU a wait', 10.5, 1),
-    servers('pattern', 'CPU a wait, waiting side', 105, 10),
-    servers('id', 'Redis CPU a wait', 4, 3),
-    servers('id', 'CPU a wait, waiting side', 30, 25),
+    ...costsOf('pattern', '1 server', 1, 10),
+    ...costsOf('pattern', '5 servers', 3, 6),
+    ...costsOf('pattern', '20 servers', 10.5, 105 / 20),
+    ...costsOf('id', '20 servers', 4, 30 / 20),
+    ...costsOf('homes', '20 servers', 2, 20 / 20),
     { ...bytes, title: 'ours, ids of 36 characters', metric: 'heap a pending wait', value: always(300) },
   ]
-  const costs = { redis: 0.5, redisAServer: 0.5, redisById: 4, wait: 10, waitById: 30, skip: 5, heap: 300 }
+  const costs = {
+    ...{ redis: 0.5, redisAServer: 0.5, redisById: 4, redisByHome: 2 },
+    ...{ wait: 10, waitById: 30, waitByHome: 20, skip: 5, heap: 300 },
+  }
 
-  test('has its unit costs from one server and from twenty', () => {
+  test('has its unit costs from one server and from the largest fleet', () => {
     expect(unitCostsOf(measured)).toEqual(costs)
   })
 
   test('takes noise for nothing, not for a gain', () => {
-    const [, ...others] = measured
-    expect(unitCostsOf([servers('pattern', 'Redis CPU a wait', 0.9, 1), ...others])).toMatchObject({
+    const [, , , , , , ...others] = measured
+    const quick = [...costsOf('pattern', '1 server', 1, 10), ...costsOf('pattern', '20 servers', 0.9, 105 / 20)]
+    expect(unitCostsOf([...quick, ...others])).toMatchObject({
       redis: 1,
       redisAServer: 0,
     })
@@ -160,6 +168,8 @@ describe('sizing', () => {
     // A hundredth of the events is its own.
     expect(size.server).toBeCloseTo(0.01 * (10 / 100 + (5 * 99) / 100))
     expect(size.serverById).toBeCloseTo((0.01 * 30) / 100)
+    expect(size.redisByHome).toBeCloseTo(0.02)
+    expect(size.serverByHome).toBeCloseTo((0.01 * 20) / 100)
     expect(size.pending).toBe(3000)
     expect(size.megabytes).toBeCloseTo(0.9)
   })

@@ -1,38 +1,55 @@
-// What docs/performance.md says was measured: its tables and its chart are those of benchmarks/results.json.
+// What the docs say was measured: their tables, the speeds of the README and the charts are those of benchmarks/results.json.
 import { execFileSync } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { documented } from '../../benchmarks/src/docs'
+import { pages } from '../../benchmarks/src/pages'
 import type { Run } from '../../benchmarks/src/record'
+import { timesText, withSpeeds } from '../../benchmarks/src/speeds'
 
 const root = join(__dirname, '../..')
 const results = join(root, 'benchmarks/results.json')
 const run = JSON.parse(readFileSync(results, 'utf8')) as Run
-const page = readFileSync(join(root, 'docs/performance.md'), 'utf8')
+const textOf = (file: string): string => readFileSync(join(root, file), 'utf8')
+const details = textOf('docs/performance-details.md')
 
-test('the tables are made from the results', () => {
-  expect(page.match(/<!-- from results\.json: /g)?.length).toBeGreaterThan(10)
-  expect(documented(page, run)).toBe(page)
+test.each(Object.entries(pages))('the figures of %s are those of the results', (file, make) => {
+  expect(make(textOf(file), run)).toBe(textOf(file))
 })
 
 test('a table that somebody edits is noticed, and so is another result', () => {
-  expect(documented(page.replace('| met ', '| yes '), run)).toBe(page)
+  expect(details.match(/<!-- from results\.json: /g)?.length).toBeGreaterThan(10)
+  expect(documented(details.replace('| met ', '| yes '), run)).toBe(details)
   const results = run.results.filter((row) => row.group !== 'Waits')
-  expect(() => documented(page, { ...run, results })).toThrow('no results of Waits')
+  expect(() => documented(details, { ...run, results })).toThrow('no results of Waits')
 })
 
-test('every group of results is on the page', () => {
-  const shown = [...page.matchAll(/<!-- from results\.json: (.*?) -->/g)].map(([, what]) => what)
+test('a speed of the README that somebody edits is noticed, and so is a row that is gone', () => {
+  const readme = textOf('README.md')
+  expect(withSpeeds(readme.replace(/(\| \*\*server-events\*\* +\| )\S+ /, '$19.9 '), run)).toBe(readme)
+  expect(() => withSpeeds(readme.replace('| NATS `request`', '| another'), run)).toThrow('no row NATS `request`')
+})
+
+test('a speed is as short as it can be', () => {
+  expect([0.073, 0.5, 0.96, 1, 1.133, 12].map(timesText)).toEqual(['0.07', '0.50', '1', '1', '1.1', '12'])
+})
+
+test('every group of results is on a page', () => {
+  const shown = [...details.matchAll(/<!-- from results\.json: (.*?) -->/g)].map(([, what]) => what)
   for (const { group } of run.results) expect(shown).toContain(group)
 })
 
-test('the chart is drawn from the results', () => {
+test.each([
+  ['chart.js', 'docs/performance.svg'],
+  ['bars.js', 'docs/waits.svg'],
+  ['fleet-chart.js', 'docs/fleet.svg'],
+])('what %s draws is %s', (script, picture) => {
   const folder = mkdtempSync(join(tmpdir(), 'chart-'))
   try {
     const chart = join(folder, 'chart.svg')
-    execFileSync(process.execPath, [join(root, 'benchmarks/dist/chart.js'), results, chart])
-    expect(readFileSync(join(root, 'docs/performance.svg'), 'utf8')).toBe(readFileSync(chart, 'utf8'))
+    execFileSync(process.execPath, [join(root, 'benchmarks/dist', script), results, chart])
+    expect(textOf(picture)).toBe(readFileSync(chart, 'utf8'))
   } finally {
     rmSync(folder, { recursive: true })
   }

@@ -1,10 +1,13 @@
 // Compiled and run by scripts/packages.mjs against the packed packages, as .mts, as .cts and for a bundler.
 // Without top-level await, so that it also compiles to CommonJS.
 import { MemoryHub, MemoryTransport } from '@server-events/memory'
+import { PostgresTransport } from '@server-events/postgres'
 import { RedisTransport } from '@server-events/redis'
 import { Redis } from 'ioredis'
 import { InvalidArgumentError, RemoteError, ServerEvents, TimeoutError } from 'server-events'
 import type { Transport } from 'server-events'
+import { transportOf } from 'server-events/transport-kit'
+import type { Driver } from 'server-events/transport-kit'
 
 interface Jobs {
   report: [url: string, pages: number]
@@ -52,6 +55,14 @@ export function redisSources(): Transport[] {
   ]
 }
 
+/** The types of the client of NATS do not compile as strictly as this is checked. */
+export function postgresSources(): Transport[] {
+  return [
+    new PostgresTransport('postgres://app@localhost:5432/app', { table: 'app.outcomes' }),
+    new PostgresTransport({ host: 'localhost', ssl: { rejectUnauthorized: true } }),
+  ]
+}
+
 /** Never called. */
 export function wrongCalls(events: ServerEvents<Jobs>): unknown[] {
   return [
@@ -79,7 +90,16 @@ export function wrongCalls(events: ServerEvents<Jobs>): unknown[] {
     events.emit('ping', 1, 'pong'),
     // @ts-expect-error -- a transport source is needed
     new RedisTransport(42),
+    // @ts-expect-error -- no such option of the client
+    new PostgresTransport({ hots: 'localhost' }),
+    // @ts-expect-error -- a driver says what one subscription covers
+    transportOf({ broker: 'x', place: 'y', dial: () => Promise.reject(new Error('never')) }),
   ]
+}
+
+/** Opens nothing. */
+export function driven(driver: Driver): Transport {
+  return transportOf(driver, { heartbeat: 1_000 })
 }
 
 async function caught(promise: Promise<unknown>): Promise<unknown> {

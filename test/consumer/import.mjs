@@ -15,13 +15,17 @@ const require = createRequire(import.meta.url)
 const { dependencies } = JSON.parse(readFileSync('package.json', 'utf8'))
 const ours = Object.keys(dependencies).filter((name) => name.includes('server-events'))
 assert.ok(ours.length >= 3)
-for (const name of ours) {
-  const imported = await import(name)
-  const required = require(name)
-  // TypeScript marks its CommonJS output; `export *` carries the mark along.
-  const names = Object.keys(imported).filter((key) => key !== '__esModule')
-  assert.deepEqual(names.sort(), Object.keys(required).sort(), `${name} by import and by require`)
-  for (const key of names) assert.equal(imported[key], required[key], `${name} has two copies of ${key}`)
+const entries = ours.flatMap((name) => {
+  const { exports } = require(`${name}/package.json`)
+  const subpaths = Object.keys(exports).filter((subpath) => typeof exports[subpath] === 'object')
+  return subpaths.map((subpath) => name + subpath.slice(1))
+})
+for (const entry of entries) {
+  const imported = await import(entry)
+  const required = require(entry)
+  assert.deepEqual(Object.keys(imported).sort(), Object.keys(required).sort(), `${entry} by import and by require`)
+  for (const key of Object.keys(imported))
+    assert.equal(imported[key], required[key], `${entry} has two copies of ${key}`)
 }
 const error = await events.on('job', 2, 1).catch((reason) => reason)
 assert.ok(error instanceof TimeoutError && error instanceof require('server-events').TimeoutError)

@@ -2,6 +2,7 @@ const assert = require('node:assert/strict')
 const { MemoryHub, MemoryTransport } = require('@server-events/memory')
 const { RedisTransport } = require('@server-events/redis')
 const { ServerEvents, TimeoutError } = require('server-events')
+const { transportOf } = require('server-events/transport-kit')
 
 async function main() {
   const hub = new MemoryHub()
@@ -15,6 +16,7 @@ async function main() {
   await assert.rejects(worker.on('job', 2), TimeoutError)
 
   assert.equal(typeof RedisTransport, 'function')
+  assert.equal(typeof transportOf, 'function')
   await Promise.all([api.close(), worker.close()])
 }
 

@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process'
-import { mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import ts from 'typescript'
@@ -36,23 +36,28 @@ export interface Result {
  */
 export class Programs {
   private readonly folder = mkdtempSync(join(tmpdir(), 'server-events-docs-'))
+  readonly #programs = join(this.folder, 'programs')
   private readonly problems = new Map<Block, string[]>()
   private readonly files = new Map<Block, string>()
 
   constructor(
     blocks: readonly Block[],
     private readonly redis: { readonly url: string; readonly port: number },
-    private readonly nats?: { readonly url: string },
+    /** What programs are told of other servers. */
+    private readonly env: NodeJS.ProcessEnv = {},
   ) {
     symlinkSync(join(root, 'node_modules'), join(this.folder, 'node_modules'))
+    mkdirSync(this.#programs)
+    // What the docs need beside what the root has.
+    symlinkSync(join(root, 'examples/node_modules'), join(this.#programs, 'node_modules'))
     const sources = new Map<string, Block>()
     for (const [index, block] of blocks.entries()) {
-      const source = join(this.folder, `block-${index}${extensionOf(block)}`)
+      const source = join(this.#programs, `block-${index}${extensionOf(block)}`)
       writeFileSync(source, this.withOwnRedis(block.code))
       sources.set(source, block)
-      this.files.set(block, join(this.folder, 'out', `block-${index}${extensionOf(block).replace('t', 'j')}`))
+      this.files.set(block, join(this.#programs, 'out', `block-${index}${extensionOf(block).replace('t', 'j')}`))
     }
-    const outDir = join(this.folder, 'out')
+    const outDir = join(this.#programs, 'out')
     const program = ts.createProgram([...sources.keys()], { ...options, outDir })
     const { diagnostics } = program.emit()
     for (const diagnostic of [...ts.getPreEmitDiagnostics(program), ...diagnostics]) {
@@ -87,7 +92,7 @@ export class Programs {
 
   /** Without a configuration of its own, as by the `jest` of a project of ES modules. */
   private underJest(file: string): string[] {
-    const config = { rootDir: join(this.folder, 'out'), testMatch: [file], transform: {}, cache: false }
+    const config = { rootDir: join(this.#programs, 'out'), testMatch: [file], transform: {}, cache: false }
     const cli = join(root, 'node_modules/jest/bin/jest.js')
     return ['--experimental-vm-modules', cli, '--config', JSON.stringify(config)]
   }
@@ -95,8 +100,8 @@ export class Programs {
   private execute(args: readonly string[], timeout: number): Promise<Result> {
     return new Promise((resolve, reject) => {
       const child = spawn(process.execPath, args, {
-        cwd: this.folder,
-        env: { ...process.env, REDIS_URL: this.redis.url, NATS_URL: this.nats?.url },
+        cwd: this.#programs,
+        env: { ...process.env, REDIS_URL: this.redis.url, ...this.env },
         stdio: ['ignore', 'pipe', 'pipe'],
       })
       const timer = setTimeout(() => child.kill('SIGKILL'), timeout)

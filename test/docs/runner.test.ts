@@ -58,7 +58,7 @@ describe('programs', () => {
       blocks.map(([, it]) => it),
       { url: 'redis://127.0.0.1:1', port: 1 },
     )
-  }, 60_000)
+  })
 
   afterAll(() => {
     programs.remove()
@@ -107,7 +107,7 @@ describe('commands', () => {
     'npm run demo -- --once',
     'npm install server-events ioredis@5',
     'npx jest packages/core',
-    'npm start -w examples/express-bullmq',
+    'npm run example express-bullmq',
   ])('%s is right', (command) => {
     expect(wrongWith(command)).toBeUndefined()
   })
@@ -116,8 +116,7 @@ describe('commands', () => {
     ['npm run nothing', 'there is no npm script nothing'],
     ['npm install server-evnts', 'unknown package server-evnts'],
     ['npm publish', 'npm publish is not a command'],
-    ['npm start -w examples/nothing', 'there is no start in examples/nothing'],
-    ['npm start -w examples/demo', 'there is no start in examples/demo'],
+    ['npm run example nothing', 'there is no example nothing'],
     ['npx nothing', 'there is no program nothing'],
     ['npx jest packages/nothing', 'packages/nothing does not exist'],
     ['node scripts/nothing.mjs', 'there is no scripts/nothing.mjs'],

@@ -63,5 +63,4 @@ test.concurrent.each(Object.entries(states))(
       await server.stop()
     }
   },
-  60_000,
 )

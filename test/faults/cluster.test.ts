@@ -1,7 +1,7 @@
 import Redis from 'ioredis'
 import { RedisTransport, type RedisTransportOptions } from '@server-events/redis'
 import { eventually, startCluster, type RedisCluster, type RedisServer } from '@server-events/testing'
-import { slotOf } from '../../packages/redis/src/cluster-map'
+import { slotOf } from '../../packages/redis/src/cluster/topology'
 import { password } from './support/complaints'
 import { brisk, everything } from './support/options'
 import { playUpheaval, type Upheaval } from './support/several'
@@ -13,7 +13,7 @@ let started: RedisCluster | undefined
 const clients: Redis[] = []
 beforeEach(async () => {
   cluster = started = await startCluster({ password })
-}, 60_000)
+})
 afterEach(async () => {
   for (const client of clients.splice(0)) client.disconnect()
   await started?.stop()
@@ -111,14 +111,10 @@ const faults: readonly [string, () => Upheaval][] = [
 ]
 
 describe('a Cluster, kept waits pending, events going on: lost is only what Redis itself lost', () => {
-  test.each(faults)(
-    '%s',
-    async (_, fault) => {
-      const { problems } = await playUpheaval(fault())
-      expect(problems).toEqual([])
-    },
-    90_000,
-  )
+  test.each(faults)('%s', async (_, fault) => {
+    const { problems } = await playUpheaval(fault())
+    expect(problems).toEqual([])
+  })
 })
 
 if (everything) {
@@ -139,27 +135,25 @@ if (everything) {
       })
       expect(problems).toEqual([])
     },
-    90_000,
   )
 
-  test.each(faults)(
-    'plain waits, %s: what was missed runs to its timeout',
-    async (_, fault) => {
-      const upheaval = fault()
-      const { problems } = await playUpheaval({ ...upheaval, title: `${upheaval.title}, plain`, kept: false })
-      expect(problems).toEqual([])
-    },
-    90_000,
-  )
+  test.each(faults)('plain waits, %s: what was missed runs to its timeout', async (_, fault) => {
+    const upheaval = fault()
+    const { problems } = await playUpheaval({ ...upheaval, title: `${upheaval.title}, plain`, kept: false })
+    expect(problems).toEqual([])
+  })
 
   test("a control: without recalls, the freeze of the subscriber's node loses events that Redis still has", async () => {
-    const { problems } = await playUpheaval({
-      ...frozenNode(),
-      title: 'Cluster: control, no recall',
-      recall: false,
-      // Deaf for longer than an emitter that may have used the same node is mute.
-      transport: (who) => transport('se:', who === 'waiting' ? { heartbeat: 1_500 } : {}),
-    })
+    let problems: readonly string[] = []
+    // On a busy machine the emitters may be away for as long as the others are deaf: then there is nothing to lose.
+    for (let round = 1; round <= 3 && problems.length === 0; round++)
+      ({ problems } = await playUpheaval({
+        ...frozenNode(),
+        title: 'Cluster: control, no recall',
+        recall: false,
+        // Deaf for longer than an emitter that may have used the same node is mute.
+        transport: (who) => transport('se:', who === 'waiting' ? { heartbeat: 1_500 } : {}),
+      }))
     expect(problems).toEqual([expect.stringMatching(/^\d+ lost$/)])
-  }, 90_000)
+  })
 }

@@ -1,12 +1,13 @@
-import { Frame } from '../../packages/redis/src/frame'
-import { Outbox } from '../../packages/redis/src/outbox'
-import { Publisher } from '../../packages/redis/src/publisher'
-import { Subscriber } from '../../packages/redis/src/subscriber'
+import { Frame } from '../../packages/redis/src/publish/frame'
+import { Publisher } from '../../packages/redis/src/publish/publisher'
+import { Subscriber } from '../../packages/redis/src/subscribe/subscriber'
 import { UncertainError } from 'server-events'
+import { Unanswered } from 'server-events/transport-kit'
 import { Complaints, password, payload } from './support/complaints'
 import * as the from './support/faults'
 import { brisk, everything } from './support/options'
-import { playKept, playPlain } from './support/play'
+import { playKept, playPlain, type Setting } from './support/play'
+import type { Fault } from './support/faults'
 
 /*
  * Every test of this folder is seen to fail: with one mechanism switched off or broken, the same
@@ -26,6 +27,12 @@ const control = everything ? test : test.skip
 const quick = { patience: 4_000 }
 const deaf = { ...brisk, heartbeat: 0 }
 
+/** How many are lost. On a busy machine emitters may come back when all waits are over: then nothing could be lost. */
+async function lostUnder(fault: Fault, setting: Setting): Promise<number> {
+  const { lost } = await playKept(fault, { ...setting, ...quick })
+  return lost > 0 ? lost : (await playKept(fault, { ...setting, patience: 25_000 })).lost
+}
+
 describe('without recall, events that come while nobody hears them are lost', () => {
   const losing = [
     the.cut,
@@ -38,14 +45,9 @@ describe('without recall, events that come while nobody hears them are lost', ()
   const title = (name: string): string => `control without recall: ${name}`
   // The second is kept in `npm test`.
   for (const fault of losing)
-    (fault === the.killedPubsub ? test : control)(
-      fault.name,
-      async () => {
-        const { lost } = await playKept(fault, { ...quick, recall: false, title: title(fault.name) })
-        expect(lost).toBeGreaterThan(0)
-      },
-      60_000,
-    )
+    (fault === the.killedPubsub ? test : control)(fault.name, async () => {
+      expect(await lostUnder(fault, { recall: false, title: title(fault.name) })).toBeGreaterThan(0)
+    })
 })
 
 describe('without the heartbeat', () => {
@@ -54,17 +56,13 @@ describe('without the heartbeat', () => {
     const { interruptions, lostAfter } = await playPlain(the.deafSubscriber, setting)
     expect(interruptions).toBe(0)
     expect(lostAfter).toBeGreaterThan(0)
-  }, 60_000)
+  })
 
-  control(
-    'nobody finds a frozen server',
-    async () => {
-      const setting = { ...quick, transport: deaf, unseen: 1_500, title: 'control without heartbeat: SIGSTOP' }
-      const { interruptions } = await playKept(the.frozen, setting)
-      expect(interruptions).toBe(0)
-    },
-    60_000,
-  )
+  control('nobody finds a frozen server', async () => {
+    const setting = { ...quick, transport: deaf, unseen: 1_500, title: 'control without heartbeat: SIGSTOP' }
+    const { interruptions } = await playKept(the.frozen, setting)
+    expect(interruptions).toBe(0)
+  })
 })
 
 const severing = [the.cut, the.frozen, the.crashed, the.full]
@@ -77,53 +75,53 @@ control.each(severing.map((fault) => [fault.name, fault] as const))(
       if (!first.has(this)) first.set(this, connection)
       return first.get(this) === connection ? restore.call(this, connection) : Promise.resolve()
     })
-    const setting = { ...quick, recall: false, title: `control without resubscription: ${fault.name}` }
-    expect((await playKept(fault, setting)).lost).toBeGreaterThan(0)
+    const setting = { recall: false, title: `control without resubscription: ${fault.name}` }
+    expect(await lostUnder(fault, setting)).toBeGreaterThan(0)
   },
-  60_000,
 )
 
-control(
-  'without appendonly, what was kept before a crash is lost',
-  async () => {
-    const setting = { ...quick, server: [], title: 'control without appendonly: kill -9' }
-    expect((await playKept(the.crashed, setting)).lost).toBeGreaterThan(0)
-  },
-  60_000,
-)
+control('without appendonly, what was kept before a crash is lost', async () => {
+  const setting = { server: [], title: 'control without appendonly: kill -9' }
+  expect(await lostUnder(the.crashed, setting)).toBeGreaterThan(0)
+})
 
-control(
-  'if an emit that rejected were written on the next connection, it would replace a newer outcome',
-  async () => {
-    const { expire } = Outbox.prototype as unknown as { expire(): void }
-    broken(Outbox, 'expire', function () {
-      const before: Frame[] = [...this.frames]
-      expire.call(this)
-      for (const frame of before) if (!this.has(frame)) this.add(frame)
-    })
-    const { stale } = await playKept(the.mutePublisher, { title: 'control: rejected emits are sent again' })
-    expect(stale).toBeGreaterThan(0)
-  },
-  60_000,
-)
+control('if an emit that rejected were written on the next connection, it would replace a newer outcome', async () => {
+  const { add } = Unanswered.prototype as { add(this: object, frame: Frame): void }
+  const tables: object[] = []
+  broken(Unanswered, 'add', function (frame: Frame) {
+    tables[0] = this
+    add.call(this, frame)
+  })
+  const { silent } = Publisher.prototype
+  broken(Publisher, 'silent', () => undefined)
+  broken(Publisher, 'expired', function (frames: readonly Frame[]) {
+    for (const frame of frames) {
+      for (const { reject } of frame.kept) reject(new UncertainError('not acknowledged'))
+      for (const table of tables) add.call(table, frame)
+    }
+    silent.call(this, 'an emit')
+  })
+  const { stale } = await playKept(the.mutePublisher, {
+    transport: deaf,
+    title: 'control: rejected emits are sent again',
+  })
+  expect(stale).toBeGreaterThan(0)
+})
 
-control(
-  'if a silent publisher were not replaced, its emits would go on rejecting',
-  async () => {
-    // They are told, and nothing else is done.
-    broken(Publisher, 'expired', (frames: readonly Frame[]) => {
-      for (const frame of frames) frame.reject(() => new UncertainError('not acknowledged'))
-    })
-    const title = 'control: a publisher without answers is kept'
-    const { outages, rejected } = await playKept(the.unanswered, { ...quick, unseen: 1_500, title })
-    expect(outages).toBe(0)
-    expect(rejected).toBeGreaterThan(0)
-  },
-  60_000,
-)
+control('if a silent publisher were not replaced, its emits would go on rejecting', async () => {
+  // They are told, and nothing else is done.
+  broken(Publisher, 'expired', (frames: readonly Frame[]) => {
+    for (const frame of frames) frame.reject(() => new UncertainError('not acknowledged'))
+  })
+  broken(Publisher, 'silent', () => undefined)
+  const title = 'control: a publisher without answers is kept'
+  const { outages, rejected } = await playKept(the.unanswered, { ...quick, transport: deaf, unseen: 1_500, title })
+  expect(outages).toBe(0)
+  expect(rejected).toBeGreaterThan(0)
+})
 
 describe('an emit outlives a cut, as long as its publishTimeout', () => {
-  const transport = { ...brisk, publishTimeout: 10_000 }
+  const transport = { ...brisk, publishTimeout: 60_000 }
 
   test.each([the.cut, the.killedNormal].map((fault) => [fault.name, fault] as const))(
     '%s: no emit rejects',
@@ -132,35 +130,25 @@ describe('an emit outlives a cut, as long as its publishTimeout', () => {
       expect(problems).toEqual([])
       expect(rejected).toBe(0)
     },
-    60_000,
   )
 
-  control(
-    'control: they would, if what is unanswered were not sent again',
-    async () => {
-      broken(Outbox, 'all', () => [])
-      const title = 'control: unanswered emits are not sent again'
-      expect((await playKept(the.killedNormal, { ...quick, title })).rejected).toBeGreaterThan(0)
-    },
-    60_000,
-  )
+  control('control: they would, if what is unanswered were not sent again', async () => {
+    broken(Unanswered, 'all', () => [])
+    const title = 'control: unanswered emits are not sent again'
+    expect((await playKept(the.killedNormal, { ...quick, title })).rejected).toBeGreaterThan(0)
+  })
 })
 
-control(
-  'if an emit resolved although it was not stored, it would be lost',
-  async () => {
-    const { keep } = Frame.prototype
-    broken(Frame, 'keep', function (...args: Parameters<typeof keep>) {
-      const promise = keep.apply(this, args)
-      // The refusal is written down where nobody reads it.
-      Object.defineProperty(this.kept.at(-1), 'notStored', { get: () => undefined, set: () => {} })
-      return promise
-    })
-    const { lost } = await playKept(the.outOfMemory, { ...quick, title: 'control: OOM is not told' })
-    expect(lost).toBeGreaterThan(0)
-  },
-  60_000,
-)
+control('if an emit resolved although it was not stored, it would be lost', async () => {
+  const { keep } = Frame.prototype
+  broken(Frame, 'keep', function (...args: Parameters<typeof keep>) {
+    const promise = keep.apply(this, args)
+    // The refusal is written down where nobody reads it.
+    Object.defineProperty(this.kept.at(-1), 'notStored', { get: () => undefined, set: () => {} })
+    return promise
+  })
+  expect(await lostUnder(the.outOfMemory, { title: 'control: OOM is not told' })).toBeGreaterThan(0)
+})
 
 test('the harness sees a secret, wherever an error shows it', () => {
   for (const [error, leak] of [

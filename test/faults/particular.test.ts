@@ -1,5 +1,5 @@
 import { eventually } from '@server-events/testing'
-import { Subscriber } from '../../packages/redis/src/subscriber'
+import { Subscriber } from '../../packages/redis/src/subscribe/subscriber'
 import { ForbiddenError } from 'server-events'
 import { accountOf, type Account } from './support/account'
 import { password } from './support/complaints'
@@ -38,7 +38,8 @@ function rob(options: { keep?: number; backstop?: number }, timeout: number, tit
     await load.settled()
     const account = accountOf(title, load, { mayReject: isForbidden, mayBeLost: (pair) => mayMiss(pair, options.keep) })
     await acl('&se:job:*')
-    await waiting.listen('job')
+    // It may join an attempt that was asked before the rule was back, and is refused with it.
+    await eventually(() => waiting.listen('job'))
     const again = waiting.on('job', 'again', 20_000)
     await emitter.emit('job', 'again')
     await expect(again).resolves.toEqual([])
@@ -57,19 +58,18 @@ describe('ACL channel taken away while subscribed: its waits reject ForbiddenErr
     const { problems, forbidden } = await rob(options, 20_000, 'ACL channel taken away, kept')
     expect(problems).toEqual([])
     expect(forbidden).toBeGreaterThan(0)
-  }, 60_000)
+  })
 
   test('plain', async () => {
     const { problems, forbidden } = await rob({}, 3_000, 'ACL channel taken away, plain')
     expect(problems).toEqual([])
     expect(forbidden).toBeGreaterThan(0)
-  }, 60_000)
+  })
   ;(everything ? test : test.skip)(
     'control: if the refusal were not told, they would wait to their timeout',
     async () => {
       jest.spyOn(Subscriber.prototype as unknown as { refuse(): void }, 'refuse').mockImplementation(() => {})
       await expect(rob({}, 3_000, 'control: ACL refusal is not told')).rejects.toThrow()
     },
-    60_000,
   )
 })

@@ -2,7 +2,7 @@ import Redis from 'ioredis'
 import { RedisTransport } from '@server-events/redis'
 import { eventually, startSentinels, type RedisSentinels, type RedisServer } from '@server-events/testing'
 import { ServerEvents } from 'server-events'
-import * as clientOptions from '../../packages/redis/src/client-options'
+import * as clientOptions from '../../packages/redis/src/client/options'
 import { password } from './support/complaints'
 import { brisk, everything, keep } from './support/options'
 import { playUpheaval, type Upheaval } from './support/several'
@@ -14,7 +14,7 @@ let started: RedisSentinels | undefined
 const clients: Redis[] = []
 beforeEach(async () => {
   group = started = await startSentinels({ password })
-}, 60_000)
+})
 afterEach(async () => {
   jest.restoreAllMocks()
   for (const client of clients.splice(0)) client.disconnect()
@@ -87,19 +87,15 @@ const faults: readonly [string, () => Upheaval][] = [
 ]
 
 describe('Sentinels, kept waits pending, events going on: lost is only what Redis itself lost', () => {
-  test.each(faults)(
-    '%s',
-    async (_, fault) => {
-      const { problems } = await playUpheaval(fault())
-      expect(problems).toEqual([])
-    },
-    90_000,
-  )
+  test.each(faults)('%s', async (_, fault) => {
+    const { problems } = await playUpheaval(fault())
+    expect(problems).toEqual([])
+  })
 })
 
 /** A process that only waits, connected to the first master: it never writes, so that no READONLY tells it anything. */
-async function waiter(): Promise<ServerEvents> {
-  const waiting = new ServerEvents(transport('waiting'), { keep, listen: ['job'] })
+async function waiter(more: object = {}): Promise<ServerEvents> {
+  const waiting = new ServerEvents(transport('waiting', more), { keep, listen: ['job'] })
   waiting.onerror(() => undefined)
   await waiting.init()
   expect(await connections(admin(group.servers[0]), 'waiting')).toBe(2)
@@ -121,7 +117,7 @@ test('a process that only waits leaves the old master, and recalls from the new 
   } finally {
     await Promise.all([waiting.close(), emitter.close()])
   }
-}, 60_000)
+})
 
 test('a Sentinel that is frozen, and one that is mistaken, cost time and nothing else', async () => {
   const [frozenOne, mistaken] = group.sentinels as [RedisServer, RedisServer]
@@ -138,27 +134,25 @@ test('a Sentinel that is frozen, and one that is mistaken, cost time and nothing
   } finally {
     await events.close()
   }
-}, 60_000)
+})
 
 if (everything) {
-  test.each(faults)(
-    'plain waits, %s: what was missed runs to its timeout',
-    async (_, fault) => {
-      const upheaval = fault()
-      const { problems } = await playUpheaval({ ...upheaval, title: `${upheaval.title}, plain`, kept: false })
-      expect(problems).toEqual([])
-    },
-    90_000,
-  )
+  test.each(faults)('plain waits, %s: what was missed runs to its timeout', async (_, fault) => {
+    const upheaval = fault()
+    const { problems } = await playUpheaval({ ...upheaval, title: `${upheaval.title}, plain`, kept: false })
+    expect(problems).toEqual([])
+  })
 
   test('a control: without a failover detector a process that only waits stays on the old master', async () => {
     const { forced } = clientOptions
     jest
       .spyOn(clientOptions, 'forced')
       .mockImplementation((...args) => ({ ...forced(...args), failoverDetector: false }))
-    const waiting = await waiter()
+    // No heartbeat within the test: on a busy machine it may see a ghost, and whoever connects again finds the new master.
+    const calm = { heartbeat: 60_000 }
+    const waiting = await waiter(calm)
     jest.restoreAllMocks()
-    const watched = new ServerEvents(transport('watched'), { listen: ['job'] })
+    const watched = new ServerEvents(transport('watched', calm), { listen: ['job'] })
     watched.onerror(() => undefined)
     try {
       await watched.init()
@@ -169,5 +163,5 @@ if (everything) {
     } finally {
       await Promise.all([waiting.close(), watched.close()])
     }
-  }, 60_000)
+  })
 }

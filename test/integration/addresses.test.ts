@@ -55,14 +55,14 @@ async function exchange(waiting: ServerEvents, emitting: ServerEvents): Promise<
 
 onEveryTransport(({ connect }) => {
   test('nasty names and ids reach their own wait, and no other', async () => {
-    const waiting = connect({ listen: nasty })
-    await waiting.init()
+    const waiting = connect()
+    await Promise.all(nasty.map((name) => waiting.listen(name)))
     await exchange(waiting, connect())
   })
 
   test("('a', 'b:c') and ('a:b', 'c') never meet", async () => {
-    const waiting = connect({ listen: ['a', 'a:b'] })
-    await waiting.init()
+    const waiting = connect()
+    await Promise.all(['a', 'a:b'].map((name) => waiting.listen(name)))
     const emitting = connect()
     const first = waiting.on('a', 'b:c', 10_000)
     const second = waiting.on('a:b', 'c', 10_000)

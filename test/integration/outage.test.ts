@@ -34,7 +34,7 @@ test('waits pending across the loss of the server go on; later events resolve th
     await server.restart()
 
     // Confirmed again when onready says so: an event emitted from then on reaches the waits.
-    await eventually(() => ready.length === 4, { timeout: 20_000 })
+    await eventually(() => ready.length === 4)
     expect(ready.slice(2).sort()).toEqual(['inputStore', 'outputStore'])
     await emitting.emit('ev', 1, 'first')
     await emitting.emit('ev', 2, 'second')
@@ -60,7 +60,7 @@ test('a server that is down at the start: init rejects after initTimeout with ho
   const wait = events.on('ev', 2, 30_000)
   const server = await start()
   try {
-    await eventually(() => events.init().then(() => true), { timeout: 20_000 })
+    await eventually(() => events.init().then(() => true))
     await events.emit('ev', 2, 'here')
     expect(await wait).toEqual(['here'])
   } finally {

@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import Redis5 from 'ioredis'
 import Redis6 from 'ioredis6'
 import { RedisTransport, type RedisRole, type RedisTransportOptions } from '@server-events/redis'
-import { startRedis, type RedisServer } from '@server-events/testing'
+import { eventually, startRedis, type RedisServer } from '@server-events/testing'
 import { ForbiddenError, ServerEvents, type ServerEventsOptions } from 'server-events'
 import { blocksIn } from './page'
 
@@ -48,10 +48,13 @@ test('the page has the users that are tried here', () => {
     'api',
     'kept-worker',
     'kept-api',
+    'once-worker',
     'api-out',
     'api-in',
     'channel-api',
     'id-listener',
+    'asking-worker',
+    'asked-api',
     'default',
   ]
   expect([...new Set(names)].sort()).toEqual(tried.sort())
@@ -124,6 +127,33 @@ describe.each([
     await expect(api.on('other', 1)).rejects.toEqual(forbidden('se:other:*'))
   })
 
+  test('asking: the worker is answered, hears nothing else, and who waits cannot answer itself', async () => {
+    const worker = connect('asking-worker')
+    const api = connect('asked-api')
+    void api.events.on('report', 7)
+    await api.events.listen('report')
+    const wanted = worker.events.wanted('report', 7, { every: 200, within: 2_000 })
+    await eventually(() => expect(wanted.now).toBe(true))
+    expect([...worker.told, ...api.told]).toEqual([])
+    await expect(worker.events.on('report', 1)).rejects.toEqual(forbidden('se:report:*'))
+    await expect(api.events.emit('report', 1)).rejects.toEqual(forbidden('se:report:'))
+    wanted.close()
+  })
+
+  test('asking: without the rights nothing is stopped, and it is told on either side', async () => {
+    const short = { every: 20, within: 20 }
+    const worker = connect('worker')
+    const wanted = worker.events.wanted('report', 8, short)
+    await eventually(() => expect(worker.told).toMatchObject([{ code: ForbiddenError.code }]))
+    const api = connect('api')
+    void api.events.on('report', 8)
+    await api.events.listen('report')
+    const other = connect('asking-worker').events.wanted('report', 8, short)
+    await eventually(() => expect(api.told).toMatchObject([{ code: ForbiddenError.code }]))
+    expect(wanted).toMatchObject({ now: undefined, signal: { aborted: false } })
+    for (const one of [wanted, other]) one.close()
+  })
+
   test('kept: stored by the worker, found by an API server that comes late; the wrong direction is refused', async () => {
     const keep = { keep: 60_000 }
     const worker = connect('kept-worker', keep)
@@ -147,6 +177,18 @@ describe.each([
     await admin.call('ACL', 'SETUSER', 'kept-worker', '-del')
   })
 
+  test('kept once: a worker that comes second needs +get, to read what holds', async () => {
+    const keep = { keep: { report: { ms: 60_000, once: true } } } as const
+    const worker = connect('once-worker', keep)
+    await worker.events.emit('report', 12, 'approved')
+    await worker.events.emit('report', 12, 'approved')
+    await expect(worker.events.emit('report', 12, 'rejected')).rejects.toMatchObject({ code: 'ERR_ALREADY_SETTLED' })
+    const blind = connect('kept-worker', keep)
+    await expect(blind.events.emit('report', 12, 'rejected')).rejects.toEqual(forbidden('se:kept:report:12'))
+    expect(await connect('kept-api', keep).events.on('report', 12)).toEqual(['approved'])
+    await admin.del('se:kept:report:12')
+  })
+
   test('a user for each side: it emits jobs and waits for reports, and cannot answer itself', async () => {
     const { events, told } = connect((role) => (role === 'publish' ? 'api-out' : 'api-in'), {
       keep: { report: 60_000 },
@@ -163,15 +205,16 @@ describe.each([
   })
 
   test.each([
-    { channels: 'name', user: 'channel-api', listen: ['report'], listensToAll: true },
-    { channels: 'id', user: 'channel-api', listen: [], listensToAll: false },
-    { channels: 'id', user: 'id-listener', listen: ['report'], listensToAll: false },
+    { channels: 'name', user: 'channel-api', listen: ['report'], whole: false, listensToAll: true },
+    { channels: 'id', user: 'channel-api', listen: [], whole: false, listensToAll: false },
+    { channels: 'id', user: 'id-listener', listen: [], whole: true, listensToAll: false },
   ] as const)(
     'channels $channels: $user waits and gives up, and cannot emit',
-    async ({ channels, user, listen, listensToAll }) => {
+    async ({ channels, user, listen, whole, listensToAll }) => {
       const worker = connect('worker', {}, { channels })
       const api = connect(user, { listen: [...listen] }, { channels, heartbeat: 20 })
       await Promise.all([worker.events.init(), api.events.init()])
+      if (whole) await api.events.listen('report')
       // Its subscription stands when it is ready.
       const stream = api.events.stream('report', 50)
       await stream.ready
@@ -190,6 +233,16 @@ describe.each([
       else await expect(listening).rejects.toEqual(forbidden('se:other:*'))
     },
   )
+
+  test("with channels 'id', option listen needs no pattern: channel-api waits for its own ids", async () => {
+    const worker = connect('worker', {}, { channels: 'pattern' })
+    const api = connect('channel-api', { listen: ['report', 'any'] }, { channels: 'id' })
+    await Promise.all([worker.events.init(), api.events.init()])
+    const id = api.events.createId()
+    const wait = api.events.on('report', id)
+    await worker.events.emit('report', id, 'done')
+    expect(await wait).toEqual(['done'])
+  })
 
   test("while wire is 'both', a waiting user also needs the pattern of 1.x", async () => {
     const refused = connect('api', {}, { wire: 'both' }).events

@@ -20,10 +20,12 @@ const bytesPerOutcome = formula()
 let server: RedisServer
 let redis: Redis
 let events: ServerEvents
+let isValkey = false
 
 beforeAll(async () => {
   server = await startRedis()
   redis = new Redis(server.url)
+  isValkey = (await redis.info('server')).includes('server_name:valkey')
   events = new ServerEvents(new RedisTransport(server.url), { keep: 3_600_000, maxPayload: 2 ** 21 })
   await events.init()
 })
@@ -54,7 +56,8 @@ test.each([
   { name: 'report', size: 100_000, count: 200 },
   { name: 'report', size: 1_000_000, count: 20 },
 ])('the formula holds within 20 % for $count outcomes of $size bytes of $name', async ({ name, size, count }) => {
-  await redis.flushall()
+  // Else some servers still give back memory while the next outcomes are counted.
+  await redis.flushall('SYNC')
   const ids = Array.from({ length: count }, () => randomUUID())
   const arg = 'x'.repeat(size)
   // The tables of an empty server and the buffers of connections are not the outcomes'.
@@ -65,7 +68,12 @@ test.each([
   const expected = bytesPerOutcome(name.length, 36, JSON.stringify([arg]).length)
   const usage = (await redis.memory('USAGE', `se:kept:${encodeURI(name).replaceAll('%20', ' ')}:${ids[0]}`)) ?? 0
   const text = `${size}: formula ${Math.round(expected)}, used ${Math.round(used)}, MEMORY USAGE ${usage}`
-  expect([text, used / expected > 0.8 && used / expected < 1.2]).toEqual([text, true])
-  // MEMORY USAGE leaves out the entry in the table of times: it is never more.
-  expect([text, usage > 0.6 * expected && usage <= used * 1.05]).toEqual([text, true])
+  // Valkey packs an entry tighter since 8.1: there the formula is an upper bound.
+  const least = isValkey ? 0.5 : 0.8
+  expect([text, used / expected > least && used / expected < 1.2]).toEqual([text, true])
+  // MEMORY USAGE leaves out the entry in the table of times: it is no more, but for what the allocator rounds.
+  const most = isValkey ? 1.1 : 1.05
+  // That of Valkey leaves out more, of small ones most of what there is.
+  const told = isValkey ? 0.25 : 0.75
+  expect([text, usage > told * least * expected && usage <= used * most]).toEqual([text, true])
 })

@@ -75,11 +75,18 @@ test.each([
   expect(await eventually(() => events.peek('report', 1).then((value) => [value]))).toEqual([found])
 })
 
-test('timeout cuts idle publishing connections, not subscribing ones', async () => {
-  const server = await start('--timeout', '1')
+test('timeout cuts an idle publishing connection once, then the heartbeat keeps it warm; subscribing ones are exempt', async () => {
+  const server = await start('--timeout', '2')
   const events = connect(server.url, { listen: ['report'] })
+  const admin = adminOf(server)
   await events.init()
-  await eventually(() => events.stats().inputStore.interruptions >= 2, { timeout: 15_000 })
+  await eventually(() => events.stats().inputStore.interruptions === 1 && events.stats().inputStore.connected)
+  // As old as three timeouts, by the server's own count.
+  await eventually(async () => {
+    const clients = String(await admin.call('CLIENT', 'LIST', 'TYPE', 'normal')).split('\n')
+    return clients.some((client) => Number(/ age=(\d+)/.exec(client)?.[1]) >= 7 && !client.includes('cmd=client'))
+  })
+  expect(events.stats().inputStore.interruptions).toBe(1)
   expect(events.stats().outputStore.interruptions).toBe(0)
 })
 
@@ -103,18 +110,18 @@ test('with the defaults a frozen server is found in 5 to 10 s by who waits, 5 s 
   const emit = events.emit('report', 1, 'late')
   await expect(emit).rejects.toBeInstanceOf(UncertainError)
   const emitter = performance.now() - frozen
-  await eventually(() => events.stats().outputStore.interruptions === 1, { timeout: 15_000 })
+  await eventually(() => events.stats().outputStore.interruptions === 1)
   const subscriber = performance.now() - frozen
   // A busy machine may be late, but never early.
   expect(emitter).toBeGreaterThan(4_990)
-  expect(emitter).toBeLessThan(7_000)
+  expect(emitter).toBeLessThan(10_000)
   expect(subscriber).toBeGreaterThan(4_990)
-  expect(subscriber).toBeLessThan(12_000)
+  expect(subscriber).toBeLessThan(15_000)
   expect(events.stats().inputStore.interruptions).toBe(1)
   // The guarantees say so: what is uncertain may take effect, even now.
   server.resume()
-  expect(await eventually(async () => (await events.peek('report', 1)) ?? false, { timeout: 15_000 })).toEqual(['late'])
-}, 40_000)
+  expect(await eventually(async () => (await events.peek('report', 1)) ?? false)).toEqual(['late'])
+})
 
 test('an emit that was stored and not published, and gave up: the wait finds it at its last look', async () => {
   const server = await start()

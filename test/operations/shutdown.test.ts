@@ -29,7 +29,7 @@ beforeAll(async () => {
   worker = new ServerEvents(new RedisTransport(redis.url))
   worker.onerror(() => undefined)
   await worker.init()
-}, 60_000)
+})
 
 afterEach(async () => {
   await Promise.all(running.splice(0).map((server) => server.kill()))
@@ -145,7 +145,7 @@ test('it is not ready while Redis is away, and live', async () => {
   await eventually(async () => (await get(port, '/ready')) === '503')
   expect(await get(port, '/live')).toBe('200')
   await redis.restart()
-  await eventually(async () => (await get(port, '/ready')) === '200', { timeout: 15_000 })
+  await eventually(async () => (await get(port, '/ready')) === '200')
   server.signal('SIGTERM')
   expect(await server.exited).toBe(0)
 })

@@ -29,7 +29,7 @@ beforeAll(async () => {
   await placeholder.stop()
   port = placeholder.port
   server = await startRedis({ args: [...tls, '--tls-port', String(port)] })
-}, 120_000)
+})
 
 afterEach(() => Promise.all(open.splice(0).map((events) => events.close())))
 

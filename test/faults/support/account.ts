@@ -33,10 +33,7 @@ export function accountOf(title: string, load: Load, checks: Checks = {}): Accou
   }
   say(lost.filter((pair) => checks.mayBeLost?.(pair) !== true).length, 'lost')
   say(waits.filter(({ outcome }) => outcome === undefined).length, 'waits hang')
-  say(
-    waits.filter((pair) => pair.settledAt > pair.startedAt + pair.timeout + slack).length,
-    'settled after their timeout',
-  )
+  say(waits.filter(({ settledAt, clock }) => settledAt > clock.wentOffAt + slack).length, 'settled after their timeout')
   say(waits.filter(({ outcome }) => outcome === 'got something else').length, 'got what was not theirs')
   const odd = waits.filter(({ outcome }) => outcome !== 'got' && outcome !== 'ERR_TIMEOUT')
   say(odd.filter((pair) => checks.mayReject?.(pair) !== true).length, 'rejected with something else than a timeout')

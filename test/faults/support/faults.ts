@@ -110,7 +110,7 @@ export const mutePublisher: Fault = {
     await delay(silence / 4)
     stage.outlet.heal()
     // What it would write again, it writes now.
-    await eventually(() => emitters[0].stats().inputStore.connected, { timeout: 30_000 })
+    await eventually(() => emitters[0].stats().inputStore.connected)
   },
 }
 
@@ -157,7 +157,7 @@ export const cutWhileSubscribing: Fault = {
       }
       stage.inlet.cut()
     })
-    await eventually(() => cuts === 3 && waiting.stats().outputStore.connected, { timeout: 20_000 })
+    await eventually(() => cuts === 3 && waiting.stats().outputStore.connected)
   },
 }
 
@@ -184,7 +184,7 @@ export const swallowedPush: Fault = {
       swallowed++
       return undefined
     }
-    await eventually(() => swallowed === 3, { timeout: 20_000 })
+    await eventually(() => swallowed === 3)
   },
 }
 
@@ -209,7 +209,9 @@ export const overflowing: Fault = {
   strike: async (scene) => {
     const { admin } = scene.stage
     await admin.config('SET', 'client-output-buffer-limit', 'pubsub 262144 0 0')
-    const flood = (): Promise<unknown> => admin.publish('se:job:', 'x'.repeat(1_048_576))
+    // Many in one step of the server: a lone large one is written from where it lies, and never buffered, by Valkey 9.
+    const script = `for i = 1, 256 do redis.call('PUBLISH', ARGV[1], string.rep('x', 4096)) end`
+    const flood = (): Promise<unknown> => admin.eval(script, 0, 'se:job:')
     await loop(8, 120, () => seen(scene, scene.waiting, 'outputStore', flood), flood)
     await admin.config('SET', 'client-output-buffer-limit', 'pubsub 0 0 0')
   },

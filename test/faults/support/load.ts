@@ -9,6 +9,8 @@ export interface Pair {
   readonly id: string
   readonly timeout: number
   readonly startedAt: number
+  /** Begun with it, and with the same timeout: a process that gets no time to run is late with both. */
+  readonly clock: Clock
   settledAt: number
   /** 'got', or the code of what the wait rejected with. */
   outcome: string | undefined
@@ -17,6 +19,14 @@ export interface Pair {
   emittedAt: number
   /** Which attempt to emit it was the first to resolve. */
   accepted: number | undefined
+  acceptedAt: number
+}
+
+/** A timer of Node. */
+interface Clock {
+  /** When it went off. */
+  wentOffAt: number
+  readonly wentOff: Promise<void>
 }
 
 /** An emit that rejected is tried again this much later, in ms. */
@@ -30,6 +40,8 @@ export class Load {
   readonly #late: Pair[] = []
   readonly #settling: Promise<void>[] = []
   readonly #emitting: Promise<void>[] = []
+  readonly #clocks: Clock[] = []
+  readonly #end = new AbortController()
   #next = 0
   #stopped = false
 
@@ -42,17 +54,20 @@ export class Load {
   /** Makes waits, whose events are emitted later. */
   wait(names: readonly string[], count: number, options: { timeout: number; recall?: boolean }): Pair[] {
     const made: Pair[] = []
+    const clock = this.#clock(options.timeout)
     for (let i = 0; i < count; i++) {
       const pair: Pair = {
         name: names[i % names.length] as string,
         id: String(this.pairs.length),
         timeout: options.timeout,
         startedAt: performance.now(),
+        clock,
         settledAt: NaN,
         outcome: undefined,
         first: undefined,
         emittedAt: NaN,
         accepted: undefined,
+        acceptedAt: NaN,
       }
       this.pairs.push(pair)
       made.push(pair)
@@ -63,11 +78,12 @@ export class Load {
 
   /** Waits again for what was emitted before. */
   waitLate(emitted: readonly Pair[], options: { timeout: number }): void {
-    for (const { name, id, first, accepted } of emitted) {
+    const clock = this.#clock(options.timeout)
+    for (const { name, id, first, accepted, acceptedAt } of emitted) {
       const startedAt = performance.now()
       // From now on, because that is what it takes the wait.
-      const timing = { timeout: options.timeout, startedAt, emittedAt: startedAt, settledAt: NaN }
-      const pair: Pair = { name, id, first, accepted, outcome: undefined, ...timing }
+      const timing = { timeout: options.timeout, startedAt, clock, emittedAt: startedAt, settledAt: NaN }
+      const pair: Pair = { name, id, first, accepted, acceptedAt, outcome: undefined, ...timing }
       this.#late.push(pair)
       this.#settling.push(this.#settle(pair, this.waiting.on(name, id, options)))
     }
@@ -91,13 +107,27 @@ export class Load {
 
   /** Resolves when all waits have settled, or when it is certain that one hangs. */
   async settled(): Promise<void> {
-    const latest = Math.max(...this.waits.map(({ startedAt, timeout }) => startedAt + timeout)) + slack
-    const certain = new AbortController()
-    const hanging = delay(latest - performance.now(), undefined, certain).catch(() => undefined)
+    const hanging = Promise.all(this.#clocks.map(({ wentOff }) => wentOff))
+      .then(() => delay(slack, undefined, this.#end))
+      .catch(() => undefined)
     await Promise.race([Promise.all(this.#settling), hanging])
     this.#stopped = true
     await Promise.race([Promise.all(this.#emitting), hanging])
-    certain.abort()
+    this.#end.abort()
+  }
+
+  #clock(timeout: number): Clock {
+    const clock = {
+      wentOffAt: Infinity,
+      wentOff: delay(timeout, undefined, { signal: this.#end.signal, ref: false }).then(
+        () => {
+          clock.wentOffAt = performance.now()
+        },
+        () => undefined,
+      ),
+    }
+    this.#clocks.push(clock)
+    return clock
   }
 
   async #settle(pair: Pair, wait: Promise<unknown[]>): Promise<void> {
@@ -118,6 +148,7 @@ export class Load {
       try {
         await emitter.emit(name, id, payload, id, attempt)
         pair.accepted = attempt
+        pair.acceptedAt = performance.now()
         pair.first ??= 'resolved'
         return
       } catch (error) {
@@ -129,9 +160,9 @@ export class Load {
   }
 }
 
-/** Emitted, as far as the emitter knows, and not received. */
-export function isLost({ accepted, outcome }: Pair): boolean {
-  return accepted !== undefined && outcome !== 'got'
+/** Emitted in time, as far as the emitter knows, and not received. */
+export function isLost({ acceptedAt, settledAt, outcome }: Pair): boolean {
+  return acceptedAt < settledAt && outcome !== 'got'
 }
 
 export function isTimeout({ outcome }: Pair): boolean {

@@ -9,17 +9,17 @@ export const pending = Number(process.env['FAULTS_WAITS'] ?? 1_000)
 /** How long waits last, in ms: longer than any fault here, so that a wait that times out was lost. */
 export const patience = 30_000
 
-/** How late, in ms, a wait may settle on a machine that is busy with other things. */
+/** How late, in ms, a wait may settle after a timer of Node that began with it. */
 export const slack = 10_000
 
 /**
- * So that a silent connection is found within about a second. To connect takes several turns of the
- * event loop: on a machine that is busy, a shorter time for it would never be enough.
+ * So that a silent connection is found within about a second. To connect and to subscribe take several turns of
+ * the event loop: on a machine that is busy, a shorter time for them would never be enough.
  */
 export const brisk = {
   heartbeat: 500,
   publishTimeout: 500,
-  subscribeTimeout: 500,
+  subscribeTimeout: 4_000,
   connectTimeout: 4_000,
 } satisfies RedisTransportOptions
 

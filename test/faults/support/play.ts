@@ -32,6 +32,9 @@ async function scene(stage: Stage, setting: Setting, kept: boolean): Promise<Sce
   const waiting = stage.connect('inlet', { ...options, listen }, transport)
   const emitters = [stage.connect('outlet', options, transport), stage.connect('server', options, transport)] as const
   await Promise.all([waiting, ...emitters].map((events) => events.init()))
+  // There the option is for ids that the instance has made; those of a load are not.
+  if ('channels' in transport && transport.channels === 'id')
+    await Promise.all(listen.map((name) => waiting.listen(name)))
   return { stage, waiting, emitters, silence, unseen }
 }
 
@@ -93,7 +96,7 @@ export function playPlain(fault: Fault, setting: Setting = {}): Promise<Account 
     const uncounted = new Set<Pair>(during)
     // A machine that is busy may make a heartbeat of 500 ms see ghosts: what they cost is not what is asked here.
     for (let round = 1; round <= 5; round++) {
-      await eventually(ready, { timeout: 20_000 })
+      await eventually(ready)
       const { interruptions } = waiting.stats().outputStore
       for (const pair of after) uncounted.add(pair)
       after = load.wait(['job'], some, { timeout: 3_000 })

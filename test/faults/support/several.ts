@@ -53,8 +53,12 @@ export async function playUpheaval(upheaval: Upheaval): Promise<Account> {
     await load.settled()
     const missing = new Set<string>()
     if (kept)
-      for (const { name, id, accepted } of load.pairs)
-        if (accepted !== undefined && (await waiting.peek(name, id)) === undefined) missing.add(id)
+      for (const { name, id, accepted } of load.pairs) {
+        if (accepted === undefined) continue
+        // To ask while another server takes over is a ConnectionError.
+        const { outcome } = await eventually(async () => ({ outcome: await waiting.peek(name, id) }))
+        if (outcome === undefined) missing.add(id)
+      }
     const account = accountOf(title, load, {
       mayBeLost: (pair) => isTimeout(pair) && (!kept || missing.has(pair.id)),
     })

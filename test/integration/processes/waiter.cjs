@@ -17,12 +17,13 @@ async function main() {
   let wrong = 0
   async function slot() {
     while (next < count) {
-      const id = next++
+      const number = next++
+      const id = events.createId()
       const wait = events.on('report', id)
-      void events.emit('job', id)
+      void events.emit('job', id, number)
       try {
         const [answer] = await wait
-        if (answer !== id * 2) wrong++
+        if (answer !== number * 2) wrong++
       } catch {
         lost++
       }

@@ -16,7 +16,8 @@ export interface Stage {
 const open: ServerEvents[] = []
 
 function track(transport: Transport, options?: Untyped): ServerEvents {
-  const events = new ServerEvents(transport, options)
+  // Longer than the default: what comes must come, however slow the machine is.
+  const events = new ServerEvents(transport, { timeout: 60_000, ...options })
   open.push(events)
   return events
 }
