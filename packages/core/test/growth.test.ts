@@ -1,5 +1,5 @@
 import type * as core from 'server-events'
-import { growthOf, linear } from '@server-events/testing'
+import { growthOf, growthOfPlanted, linear } from '@server-events/testing'
 import { checkOf } from '../src/home'
 import { coreWith } from './support/planted'
 import { settle } from './support/harness'
@@ -98,7 +98,7 @@ describe('twice the input costs about twice the CPU', () => {
         'issues.push(tellable(issue, new Redaction(args)))',
       ],
     )
-    expect(await growthOf((size) => run(planted, size), 500, 1)).toBeGreaterThan(linear)
+    expect(await growthOfPlanted((size) => run(planted, size), 500)).toBeGreaterThan(linear)
   })
 
   test('kept waits on one id', async () => {
@@ -108,13 +108,13 @@ describe('twice the input costs about twice the CPU', () => {
       'question.items.push(item)',
       'question.items.push(...item.entry.pendingFor(item.id))',
     ])
-    expect(await growthOf((size) => waitsOnOneId(planted, size), 3000, 1)).toBeGreaterThan(linear)
+    expect(await growthOfPlanted((size) => waitsOnOneId(planted, size), 3000)).toBeGreaterThan(linear)
   })
 
   test('waits on homes of others', async () => {
     expect(await growthOf((size) => waitsOnHomesOfOthers(mended, size), 1000, 3)).toBeLessThan(linear)
     const planted = coreWith(['registry/subscriptions.ts', ': entry.pendingAt(home)', ': entry.pendingOf(home)'])
-    expect(await growthOf((size) => waitsOnHomesOfOthers(planted, size), 250, 1)).toBeGreaterThan(linear)
+    expect(await growthOfPlanted((size) => waitsOnHomesOfOthers(planted, size), 250)).toBeGreaterThan(linear)
   })
 
   test('kept waits whose questions wait for a slow store', async () => {
@@ -127,7 +127,7 @@ describe('twice the input costs about twice the CPU', () => {
         '    while (this.#ready.first) { all.push(this.#ready.first); this.#ready.remove(this.#ready.first) }\n' +
         '    for (const one of all.sort((a, b) => a.due - b.due)) this.#ready.add(one)\n',
     ])
-    expect(await growthOf((size) => waitsOnASlowStore(planted, size), 1000, 1)).toBeGreaterThan(linear)
+    expect(await growthOfPlanted((size) => waitsOnASlowStore(planted, size), 1000)).toBeGreaterThan(linear)
   })
 })
 
