@@ -57,6 +57,7 @@ export const liesOfOnce: readonly Liar[] = [
     same,
     (honest) => (key, message, ms, once) =>
       honest(key, message, ms, (held) => (once(held) === 'same' ? 'other' : once(held))),
+    [next],
   ),
   lies('announces nothing of the same one', same, (honest, transport) => async (key, message, ms, once) => {
     const [held] = await transport.keeper.recall([key])
