@@ -1,7 +1,7 @@
 // Runs the tests of all packages on every supported Node: what a stack shows, when a collector runs and what a socket
 // tells are Node's choice, and may change with it. `npm run test:nodes -- 26` runs one; `--record` keeps the results.
 import { runJest } from './lib/jest.mjs'
-import { installNodes, majors } from './lib/nodes.mjs'
+import { installNodes, majors } from './lib/installs/nodes.mjs'
 import { report } from './lib/record.mjs'
 
 const ran = 'all packages, test/integration'

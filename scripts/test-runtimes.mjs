@@ -10,7 +10,7 @@ import { ownVersion, packAll } from './lib/pack.mjs'
 import { report } from './lib/record.mjs'
 import { run } from './lib/run.mjs'
 import { startStage } from './lib/stages.mjs'
-import { installTools } from './lib/tools.mjs'
+import { installTools } from './lib/installs/tools.mjs'
 
 /** @typedef {{ name: string, command: string[], version: string }} Runtime `command` runs the file that follows */
 

@@ -1,13 +1,13 @@
 // Runs what talks to a server on newer servers than the system's: Redis, Valkey and NATS of later Debian suites.
 // `npm run test:servers -- valkey@sid nats` runs some of them, `--newest` the newest of all together under the newest
 // Node, in minutes; `--record` keeps the results in docs/compatibility.md.
-import { suites, unpackServers } from './lib/debian-servers.mjs'
+import { suites, unpackServers } from './lib/installs/debian-servers.mjs'
 import { runJest, sum } from './lib/jest.mjs'
-import { installNodes, majors } from './lib/nodes.mjs'
+import { installNodes, majors } from './lib/installs/nodes.mjs'
 import { report } from './lib/record.mjs'
 import { messageOf } from './lib/run.mjs'
 
-/** @typedef {import('./lib/debian-servers.mjs').Server} Server */
+/** @typedef {import('./lib/installs/debian-servers.mjs').Server} Server */
 
 const names = { redis: 'Redis', valkey: 'Valkey', nats: 'NATS' }
 

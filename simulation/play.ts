@@ -1,11 +1,11 @@
 import type * as Core from 'server-events'
-import { initTimeout } from './listen-rules'
-import { Oracle, Violation } from './oracle'
+import { initTimeout } from './rules/listen-rules'
+import { Oracle, Violation } from './rules/oracle'
+import type { TimeoutReport, WaitRecord } from './rules/wait-rules'
 import { signals, type Action, type Key, type Scenario } from './scenario'
 import { CountingSignal } from './signal'
 import { codeOf, emitText, keyText, messageText } from './texts'
 import type { VirtualTime } from './virtual-time'
-import type { TimeoutReport, WaitRecord } from './wait-rules'
 
 /** Longer than any wait, linger, hold and retry of a scenario, in ms. */
 const untilAllIsQuiet = 110_000

@@ -1,4 +1,4 @@
-import type { Comparison } from './compare'
+import type { Comparison } from './contenders/compare'
 import type { Row, Target } from './row'
 
 /** Three digits, or all before the point. */

@@ -1,4 +1,4 @@
-import type { Comparison } from './compare'
+import type { Comparison } from './contenders/compare'
 
 export type Target = { readonly atLeast: number } | { readonly atMost: number }
 

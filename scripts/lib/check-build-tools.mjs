@@ -7,10 +7,10 @@ import { startNats, startPostgres, startRedis } from '@server-events/testing'
 import ts from 'typescript'
 import { bundlers } from './build-tools.mjs'
 import { cacheFolder, root } from './cache.mjs'
-import { installNodes, majors } from './nodes.mjs'
+import { installNodes, majors } from './installs/nodes.mjs'
 import { ownVersion } from './pack.mjs'
 import { messageOf, run } from './run.mjs'
-import { installTools } from './tools.mjs'
+import { installTools } from './installs/tools.mjs'
 
 /**
  * @typedef {import('./record.mjs').Row} Row

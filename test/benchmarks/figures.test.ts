@@ -1,8 +1,8 @@
-import { interleave, ratios, summarise, using } from '../../benchmarks/src/compare'
-import { documented } from '../../benchmarks/src/docs'
+import { interleave, ratios, summarise, using } from '../../benchmarks/src/contenders/compare'
 import { figure, markdownTable, sides, valueOf, wanted } from '../../benchmarks/src/format'
+import { documented } from '../../benchmarks/src/pages/docs'
+import { sizeOf, unitCostsOf } from '../../benchmarks/src/pages/sizing'
 import { isMet, tally, type Row } from '../../benchmarks/src/row'
-import { sizeOf, unitCostsOf } from '../../benchmarks/src/sizing'
 import { line, summary } from '../../benchmarks/src/terminal'
 
 const always = (median: number): Row['value'] => ({ median, lowest: median, highest: median })

@@ -3,10 +3,10 @@ import { execFileSync } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { documented } from '../../benchmarks/src/docs'
-import { pages } from '../../benchmarks/src/pages'
+import { documented } from '../../benchmarks/src/pages/docs'
+import { pages } from '../../benchmarks/src/pages/pages'
+import { timesText, withSpeeds } from '../../benchmarks/src/pages/speeds'
 import type { Run } from '../../benchmarks/src/record'
-import { timesText, withSpeeds } from '../../benchmarks/src/speeds'
 
 const root = join(__dirname, '../..')
 const results = join(root, 'benchmarks/results.json')
@@ -48,7 +48,7 @@ test.each([
   const folder = mkdtempSync(join(tmpdir(), 'chart-'))
   try {
     const chart = join(folder, 'chart.svg')
-    execFileSync(process.execPath, [join(root, 'benchmarks/dist', script), results, chart])
+    execFileSync(process.execPath, [join(root, 'benchmarks/dist/pages', script), results, chart])
     expect(textOf(picture)).toBe(readFileSync(chart, 'utf8'))
   } finally {
     rmSync(folder, { recursive: true })

@@ -1,5 +1,5 @@
 import { randomInt } from 'node:crypto'
-import { exploreWanted, mutantsOfWanted } from '../../simulation/wanted'
+import { exploreWanted, mutantsOfWanted } from '../../simulation/wanted/wanted'
 
 test.each([
   { seed: 1, runs: 100 },

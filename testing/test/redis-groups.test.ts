@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs'
 import { eventually, startCluster, startSentinels } from '../src'
 import type { RedisServer } from '../src'
-import { command } from '../src/redis-command'
+import { command } from '../src/redis/command'
 
 const left = (servers: readonly RedisServer[]): string[] =>
   servers.map(({ directory }) => directory).filter((directory) => existsSync(directory))

@@ -1,6 +1,6 @@
-import type { Build } from '../builds'
-import type { Spec } from '../contender'
-import type { Metric } from '../metrics'
+import type { Build } from '../contenders/builds'
+import type { Spec } from '../contenders/contender'
+import type { Metric } from '../contenders/metrics'
 import { inFlight, ours, type Case, type Sizer } from './case'
 
 const metrics: readonly Metric[] = ['waits/s', 'CPU a wait']

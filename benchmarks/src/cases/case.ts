@@ -1,6 +1,6 @@
-import { compare, type Load } from '../compare'
-import type { Spec } from '../contender'
-import { figureOf, type Metric } from '../metrics'
+import { compare, type Load } from '../contenders/compare'
+import type { Spec } from '../contenders/contender'
+import { figureOf, type Metric } from '../contenders/metrics'
 import type { Row, Target } from '../row'
 
 /** Ours (or what stands in its place) against a peer, on the same work in the same run. */

@@ -1,5 +1,5 @@
-import { repeat, summarise, type Comparison } from '../compare'
-import type { Figures, Spec } from '../contender'
+import { repeat, summarise, type Comparison } from '../contenders/compare'
+import type { Figures, Spec } from '../contenders/contender'
 import type { Row } from '../row'
 import { inFlight, ours, type Sizer } from './case'
 

@@ -1,5 +1,5 @@
-import type { Spec } from '../contender'
-import type { Metric } from '../metrics'
+import type { Spec } from '../contenders/contender'
+import type { Metric } from '../contenders/metrics'
 import { inFlight, ours, type Case, type Sizer } from './case'
 
 const metrics: readonly Metric[] = [

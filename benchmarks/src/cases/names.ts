@@ -1,4 +1,4 @@
-import type { Metric } from '../metrics'
+import type { Metric } from '../contenders/metrics'
 import type { Mode } from '../peers/spec'
 import { ours, type Case, type Sizer } from './case'
 
