@@ -61,7 +61,7 @@ async function request(below, late, leave) {
     return { status: response.status, answer: await response.json() }
   } catch (error) {
     if (error.name === 'TimeoutError') {
-      return { status: 0, answer: { error: { name: 'Left', message: 'the worker is told, and stops' } } }
+      return { status: 0, answer: { error: { name: 'Left', message: 'nobody waits any more, so the worker stops' } } }
     }
     return { status: 0, answer: { error: { name: 'No answer', message: 'The demo cannot be reached. Does it run?' } } }
   }

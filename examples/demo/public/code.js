@@ -6,5 +6,5 @@ export const code = {
   failed: ['src/worker.ts', "await events.fail('report', id, error)"],
   late: ['src/api-server.ts', 'if (error instanceof TimeoutError) {'],
   left: ['src/api-server.ts', "response.once('close', () => gone.abort())"],
-  stopped: ['src/worker.ts', "await events.listen('cancel', (id) => running.get(id)?.abort())"],
+  stopped: ['src/worker.ts', "using wanted = events.wanted('report', id, attention)"],
 }

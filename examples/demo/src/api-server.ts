@@ -74,10 +74,7 @@ export async function startApiServer(name: string, events: ServerEvents<DemoEven
 
   /** The flow that server-events is for: wait, have it done, answer. */
   async function ask(job: Job, gone: AbortSignal): Promise<Report> {
-    const order = (id: string, signal: AbortSignal): Promise<void> => {
-      signal.addEventListener('abort', () => void events.emit('cancel', id))
-      return events.emit('job', id, job)
-    }
+    const order = (id: string): Promise<void> => events.emit('job', id, job)
     const [report] = await events.request('report', order, { timeout: patience, signal: gone })
     return report
   }
@@ -111,7 +108,7 @@ function refusal(error: unknown): [number, Partial<Answer>] {
   }
   const { name, code } = error as { name: string; code?: string }
   if (error instanceof TimeoutError) {
-    const message = `The worker did not answer within ${patience / 1_000} seconds. It was told to stop.`
+    const message = `The worker did not answer within ${patience / 1_000} seconds. It stops: nobody waits any more.`
     return [504, { error: { name, message, code } }]
   }
   return [503, { error: { name, message: 'The worker cannot be reached at the moment.', code } }]

@@ -25,8 +25,6 @@ export interface Work {
 /** What the servers tell each other. */
 export interface DemoEvents {
   job: [job: Job]
-  /** Nobody waits for the job any more. */
-  cancel: []
   report: [report: Report]
   work: [work: Work]
 }

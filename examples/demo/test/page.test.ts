@@ -72,7 +72,7 @@ test('success, failure and timeout are each seen, told, counted and drawn', asyn
 
   await latest(page, 'late').waitFor()
   expect(await latest(page, 'late').innerText()).toMatch(
-    /^504\s+TimeoutError: The worker did not answer within 3 seconds\. It was told to stop\.\s+API server [AB]\s+3,\d{3} ms in all\s+ERR_TIMEOUT\s+if \(error instanceof TimeoutError\) \{$/,
+    /^504\s+TimeoutError: The worker did not answer within 3 seconds\. It stops: nobody waits any more\.\s+API server [AB]\s+3,\d{3} ms in all\s+ERR_TIMEOUT\s+if \(error instanceof TimeoutError\) \{$/,
   )
   expect(await page.getByRole('status').innerText()).toMatch(/^TimeoutError: .* after 3,\d{3} ms\.$/)
 
