@@ -1,5 +1,6 @@
-import type { ReportedError, EventId, EventStream, StandardSchemaV1, Transport } from 'server-events'
+import type { ReportedError, EventId, EventStream, StandardSchemaV1, Transport, Wanted } from 'server-events'
 import { ServerEvents } from 'server-events'
+import { sealed } from 'server-events/sealed'
 import { describe, expect, test } from 'tstyche'
 
 declare const transport: Transport
@@ -143,6 +144,84 @@ describe('a stream', () => {
   })
 })
 
+describe('a request', () => {
+  const events = new ServerEvents<{ report: [url: string, pages: number]; day: StandardSchemaV1<[string], [Date]> }>(
+    transport,
+  )
+
+  test('resolves as a wait does', () => {
+    expect(events.request('report', () => undefined)).type.toBe<Promise<[url: string, pages: number]>>()
+    expect(events.request('day', () => undefined)).type.toBe<Promise<[Date]>>()
+    expect(new ServerEvents(transport).request('anything', () => undefined)).type.toBe<Promise<any[]>>()
+  })
+
+  test('starts with an id and a signal, and may start by a promise or not', () => {
+    void events.request('report', (id, signal) => {
+      expect(id).type.toBe<string>()
+      expect(signal).type.toBe<AbortSignal>()
+    })
+    expect(events.request).type.toBeCallableWith('report', async (id: string) => Promise.resolve(id))
+    expect(events.request).type.not.toBeCallableWith('report', (id: number) => id)
+    expect(events.request).type.not.toBeCallableWith('report')
+    expect(events.request).type.not.toBeCallableWith('report', Promise.resolve())
+    expect(events.request).type.not.toBeCallableWith('reports', () => undefined)
+  })
+
+  test('takes the options of a wait, and an id', () => {
+    const signal = AbortSignal.abort()
+    expect(events.request).type.toBeCallableWith('report', () => undefined, 5000)
+    expect(events.request).type.toBeCallableWith('report', () => undefined, {
+      id: 42n,
+      timeout: 5000,
+      signal,
+      recall: false,
+    })
+    expect(events.request).type.not.toBeCallableWith('report', () => undefined, { id: true })
+    expect(events.request).type.not.toBeCallableWith('report', () => undefined, { timeOut: 5000 })
+    expect(events.on).type.not.toBeCallableWith('report', 1, { id: 42 })
+  })
+})
+
+describe('wanted', () => {
+  const events = new ServerEvents<{ report: [url: string] }>(transport)
+  const wanted = events.wanted('report', 1)
+
+  test('is no promise, but a signal and what is known now', () => {
+    expect(wanted).type.toBe<Wanted>()
+    expect(wanted.signal).type.toBe<AbortSignal>()
+    expect(wanted.now).type.toBe<boolean | undefined>()
+    expect(wanted.close).type.toBe<() => void>()
+    expect(wanted).type.not.toHaveProperty('then')
+  })
+
+  test('is closed at the end of a block', () => {
+    expect(wanted).type.toBeAssignableTo<Disposable>()
+  })
+
+  test('takes a name of the contract, an id, and how often and how long in ms', () => {
+    expect(events.wanted).type.toBeCallableWith('report', 1n, { every: 1000, within: 500 })
+    expect(events.wanted).type.toBeCallableWith('report', '1', {})
+    expect(events.wanted).type.not.toBeCallableWith('reports', 1)
+    expect(events.wanted).type.not.toBeCallableWith('report')
+    expect(events.wanted).type.not.toBeCallableWith('report', 1, 1000)
+    expect(events.wanted).type.not.toBeCallableWith('report', 1, { every: '1s' })
+    expect(events.wanted).type.not.toBeCallableWith('report', 1, { often: 1000 })
+  })
+})
+
+describe('sealed', () => {
+  const secrets = ['a secret of sixteen bytes', new Uint8Array(16)] as const
+
+  test('makes a transport of a transport and secrets, and needs both', () => {
+    expect(sealed(transport, { secrets })).type.toBe<Transport>()
+    expect(sealed).type.not.toBeCallableWith(transport)
+    expect(sealed).type.not.toBeCallableWith(transport, {})
+    expect(sealed).type.not.toBeCallableWith('redis://localhost', { secrets })
+    // process.env.EVENTS_SECRET may be unset: the compiler asks for a look.
+    expect(sealed).type.not.toBeCallableWith(transport, { secrets: [undefined] })
+  })
+})
+
 describe('ids', () => {
   const events = new ServerEvents<{ ping: [] }>(transport)
 
@@ -150,6 +229,11 @@ describe('ids', () => {
     expect<EventId>().type.toBe<string | number | bigint>()
     expect(events.on).type.toBeCallableWith('ping', '1')
     expect(events.on).type.toBeCallableWith('ping', 1n)
+  })
+
+  test('that are made are strings', () => {
+    expect(events.createId()).type.toBe<string>()
+    expect(events.createId).type.not.toBeCallableWith('ping')
   })
 
   test('are nothing else', () => {
