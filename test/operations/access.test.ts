@@ -140,18 +140,21 @@ describe.each([
     wanted.close()
   })
 
-  test('asking: without the rights nothing is stopped, and it is told on either side', async () => {
-    const short = { every: 20, within: 20 }
+  test('asking: a worker without the rights stops nothing, and is told', async () => {
     const worker = connect('worker')
-    const wanted = worker.events.wanted('report', 8, short)
+    const wanted = worker.events.wanted('report', 8, { every: 20, within: 20 })
     await eventually(() => expect(worker.told).toMatchObject([{ code: ForbiddenError.code }]))
+    expect(wanted).toMatchObject({ now: undefined, signal: { aborted: false } })
+    wanted.close()
+  })
+
+  test('asking: who waits without the right counts as nobody, and is told', async () => {
     const api = connect('api')
     void api.events.on('report', 8)
     await api.events.listen('report')
-    const other = connect('asking-worker').events.wanted('report', 8, short)
-    await eventually(() => expect(api.told).toMatchObject([{ code: ForbiddenError.code }]))
-    expect(wanted).toMatchObject({ now: undefined, signal: { aborted: false } })
-    for (const one of [wanted, other]) one.close()
+    const wanted = connect('asking-worker').events.wanted('report', 8, { every: 200, within: 200 })
+    await eventually(() => expect(wanted.signal.aborted).toBe(true))
+    expect(api.told).toMatchObject([{ code: ForbiddenError.code }])
   })
 
   test('kept: stored by the worker, found by an API server that comes late; the wrong direction is refused', async () => {

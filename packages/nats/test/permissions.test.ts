@@ -2,6 +2,8 @@ import { Kvm } from '@nats-io/kv'
 import { connect } from '@nats-io/transport-node'
 import { eventually, startNats, startProxy } from '@server-events/testing'
 import type { NatsServer } from '@server-events/testing'
+import { NatsTransport } from '@server-events/nats'
+import { ServerEvents } from 'server-events'
 import { closeAll, event, open, rejection, sentinel } from './support'
 
 interface Permissions {
@@ -9,26 +11,46 @@ interface Permissions {
   readonly subscribe?: { readonly allow?: readonly string[]; readonly deny?: readonly string[] }
 }
 
-/** `admin` may do anything, `user` what is given. */
-const config = (permissions: Permissions = {}): string => `
+/** `admin` may do anything, `user` and `other` what is given. */
+const config = (permissions: Permissions = {}, ofOther: Permissions = {}): string => `
   authorization {
     users: [
       { user: admin, password: secret }
       { user: user, password: secret, permissions: ${JSON.stringify(permissions)} }
+      { user: other, password: secret, permissions: ${JSON.stringify(ofOther)} }
     ]
   }`
 
 const admin = { user: 'admin', pass: 'secret' }
 const user = { user: 'user', pass: 'secret' }
+const other = { user: 'other', pass: 'secret' }
 const key = { name: 'report', id: '42' }
 
 let nats: NatsServer
+
+interface Instance {
+  readonly events: ServerEvents
+  readonly told: { readonly code?: unknown }[]
+}
+
+const instances: ServerEvents[] = []
+
+function instance({ port }: NatsServer, who: typeof user): Instance {
+  const events = new ServerEvents(new NatsTransport({ servers: `127.0.0.1:${port}`, ...who }))
+  instances.push(events)
+  const told: Instance['told'] = []
+  events.onerror((_, error) => told.push(error))
+  return { events, told }
+}
 
 beforeAll(async () => {
   nats = await startNats({ config: config() })
 })
 
-afterEach(closeAll)
+afterEach(async () => {
+  await Promise.all(instances.splice(0).map((events) => events.close()))
+  await closeAll()
+})
 
 afterAll(async () => {
   await nats.stop()
@@ -148,14 +170,13 @@ describe('who may not look at the bucket', () => {
 })
 
 describe('these permissions, which the README lists, suffice', () => {
+  const only = (publish: readonly string[], subscribe: readonly string[]): Permissions => ({
+    // An empty list would allow everything.
+    publish: publish.length > 0 ? { allow: publish } : { deny: ['>'] },
+    subscribe: subscribe.length > 0 ? { allow: subscribe } : { deny: ['>'] },
+  })
   const allow = (publish: readonly string[], subscribe: readonly string[]): Promise<void> =>
-    nats.reload(
-      config({
-        // An empty list would allow everything.
-        publish: publish.length > 0 ? { allow: publish } : { deny: ['>'] },
-        subscribe: subscribe.length > 0 ? { allow: subscribe } : { deny: ['>'] },
-      }),
-    )
+    nats.reload(config(only(publish, subscribe)))
 
   beforeEach(async () => {
     await open(nats, admin).transport.keeper?.publish(key, event('kept before'), 60_000)
@@ -178,6 +199,19 @@ describe('these permissions, which the README lists, suffice', () => {
     expect(await open(nats, admin).transport.keeper?.recall([key])).toEqual([undefined])
   })
 
+  test('to emit with once, also as the second', async () => {
+    const first = { name: 'report', id: '43' }
+    const read = ['STREAM.INFO', 'STREAM.MSG.GET'].map((what) => `$JS.API.${what}.KV_se_kept`)
+    await allow(['se.report.>', '$KV.se_kept.se.report.*', ...read], ['_INBOX.>'])
+    const emit = (body: string): Promise<void> =>
+      open(nats, user).transport.keeper!.publish(first, event(body), 60_000, (held) =>
+        held.body === body ? 'same' : 'other',
+      )
+    await emit('first')
+    await emit('first')
+    expect(await rejection(emit('second'))).toMatchObject({ code: 'ERR_ALREADY_SETTLED' })
+  })
+
   test('to wait', async () => {
     await allow([], ['se.report.>'])
     const api = open(nats, user)
@@ -194,6 +228,51 @@ describe('these permissions, which the README lists, suffice', () => {
     await transport.connect()
     await transport.subscribe(key)
     expect(await transport.keeper?.recall([key])).toEqual([event('kept before')])
+  })
+
+  test('to ask whether anybody waits, and to answer, and neither for more', async () => {
+    await nats.reload(
+      config(only(['se.report.>', 'se._answers.>'], ['se._answers.>']), only(['se._answers.>'], ['se.report.>'])),
+    )
+    const [worker, api] = [user, other].map((who) => instance(nats, who)) as [Instance, Instance]
+    const [gone, stays] = [new AbortController(), new AbortController()]
+    const waits = [gone, stays].map(({ signal }, id) => rejection(api.events.on('report', id, { signal })))
+    await api.events.listen('report')
+    const often = { every: 200, within: 2_000 }
+    const [ends, goesOn] = [0, 1].map((id) => worker.events.wanted('report', id, often))
+    await eventually(() => ends!.now === true && goesOn!.now === true)
+    gone.abort()
+    await eventually(() => ends!.signal.aborted, { timeout: 30_000 })
+    expect(goesOn).toMatchObject({ now: true, signal: { aborted: false } })
+    expect([...worker.told, ...api.told]).toEqual([])
+    for (const refused of [worker.events.on('report', 0), api.events.emit('report', 0)])
+      expect(await rejection(refused)).toMatchObject({ code: 'ERR_FORBIDDEN' })
+    stays.abort()
+    await Promise.all(waits)
+  }, 60_000)
+
+  test.each([
+    ['to ask', ['se._answers.>'], ['se._answers.>']],
+    ['to be answered', ['se.report.>', 'se._answers.>'], []],
+  ])('without those %s a worker stops nothing, and is told', async (_, publish, subscribe) => {
+    await nats.reload(config(only(publish, subscribe)))
+    const worker = instance(nats, user)
+    const wanted = worker.events.wanted('report', 0, { every: 20, within: 20 })
+    await eventually(() => worker.told.some(({ code }) => code === 'ERR_FORBIDDEN'))
+    expect(wanted).toMatchObject({ now: undefined, signal: { aborted: false } })
+    wanted.close()
+  })
+
+  test('who waits without the one to answer counts as nobody, and is told', async () => {
+    await nats.reload(config({}, only([], ['se.report.>'])))
+    const [worker, api] = [user, other].map((who) => instance(nats, who)) as [Instance, Instance]
+    const wait = rejection(api.events.on('report', 0))
+    await api.events.listen('report')
+    const wanted = worker.events.wanted('report', 0, { every: 200, within: 200 })
+    await eventually(() => wanted.signal.aborted)
+    expect(api.told).toMatchObject([{ code: 'ERR_FORBIDDEN' }])
+    await api.events.close()
+    await wait
   })
 
   test('to create the bucket', async () => {
