@@ -102,23 +102,23 @@ describe('twice the input costs about twice the CPU', () => {
   })
 
   test('kept waits on one id', async () => {
-    expect(await growthOf((size) => waitsOnOneId(mended, size), 3000, 3)).toBeLessThan(linear)
+    expect(await growthOf((size) => waitsOnOneId(mended, size), 1000, 3)).toBeLessThan(linear)
     const planted = coreWith([
       'outcomes/recall.ts',
       'question.items.push(item)',
       'question.items.push(...item.entry.pendingFor(item.id))',
     ])
-    expect(await growthOfPlanted((size) => waitsOnOneId(planted, size), 3000)).toBeGreaterThan(linear)
+    expect(await growthOfPlanted((size) => waitsOnOneId(planted, size), 1000)).toBeGreaterThan(linear)
   })
 
   test('waits on homes of others', async () => {
-    expect(await growthOf((size) => waitsOnHomesOfOthers(mended, size), 1000, 3)).toBeLessThan(linear)
+    expect(await growthOf((size) => waitsOnHomesOfOthers(mended, size), 500, 3)).toBeLessThan(linear)
     const planted = coreWith(['registry/subscriptions.ts', ': entry.pendingAt(home)', ': entry.pendingOf(home)'])
-    expect(await growthOfPlanted((size) => waitsOnHomesOfOthers(planted, size), 250)).toBeGreaterThan(linear)
+    expect(await growthOfPlanted((size) => waitsOnHomesOfOthers(planted, size), 125)).toBeGreaterThan(linear)
   })
 
   test('kept waits whose questions wait for a slow store', async () => {
-    expect(await growthOf((size) => waitsOnASlowStore(mended, size), 3000, 3)).toBeLessThan(linear)
+    expect(await growthOf((size) => waitsOnASlowStore(mended, size), 1000, 3)).toBeLessThan(linear)
     const planted = coreWith([
       'outcomes/recall.ts',
       '    this.#ready.add(question)\n',
@@ -127,7 +127,7 @@ describe('twice the input costs about twice the CPU', () => {
         '    while (this.#ready.first) { all.push(this.#ready.first); this.#ready.remove(this.#ready.first) }\n' +
         '    for (const one of all.sort((a, b) => a.due - b.due)) this.#ready.add(one)\n',
     ])
-    expect(await growthOfPlanted((size) => waitsOnASlowStore(planted, size), 1000)).toBeGreaterThan(linear)
+    expect(await growthOfPlanted((size) => waitsOnASlowStore(planted, size), 500)).toBeGreaterThan(linear)
   })
 })
 
