@@ -61,6 +61,25 @@ export default defineConfig(
     },
   },
 
+  // A number, text or boolean that a module fixes is written LIKE_THIS, any other constant likeThis.
+  {
+    files: ['packages/*/src/**/*.ts'],
+    // Tests, in which a name and an id stand in shorthand.
+    ignores: ['packages/conformance/src/cases/**'],
+    rules: {
+      '@typescript-eslint/naming-convention': [
+        'error',
+        {
+          selector: 'variable',
+          modifiers: ['const', 'global'],
+          types: ['boolean', 'number', 'string'],
+          format: ['UPPER_CASE'],
+        },
+        { selector: 'variable', modifiers: ['const', 'global'], format: ['camelCase'] },
+      ],
+    },
+  },
+
   // What people run, not what they import: it talks to a terminal.
   { files: ['examples/**', 'scripts/**', 'simulation/**', 'benchmarks/**'], rules: { 'no-console': 'off' } },
 

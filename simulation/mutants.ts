@@ -55,7 +55,7 @@ export const mutants: readonly Mutant[] = [
   ),
   mutant('a nearer deadline does not arm the timer', edit(deadlines, 'if (this.#target <= next.due) return', 'return')),
   mutant('the heap loses its order at a removal', edit(heap, '    this.#up(last)\n    this.#down(last)\n', '')),
-  mutant('times out before it reads what has arrived', edit(deadlines, '> lateness', '> 1e9')),
+  mutant('times out before it reads what has arrived', edit(deadlines, '> LATENESS', '> 1e9')),
 
   // Recall
   mutant(
@@ -155,7 +155,7 @@ export const mutants: readonly Mutant[] = [
   // Homes
   mutant(
     'a home of others lingers',
-    edit('registry/subscriptions.ts', ': { name: entry.name, home }, 0)', ': { name: entry.name, home }, linger)'),
+    edit('registry/subscriptions.ts', ': { name: entry.name, home }, 0)', ': { name: entry.name, home }, LINGER)'),
   ),
   mutant(
     'a home covers one of its waits',
@@ -165,7 +165,7 @@ export const mutants: readonly Mutant[] = [
       '.filter(({ id }) => homeOf(id) === home).slice(0, 1)',
     ),
   ),
-  mutant('an emit does not wait for a home in flight', edit('registry/name.ts', '[id, part, allHomes]', '[id]')),
+  mutant('an emit does not wait for a home in flight', edit('registry/name.ts', '[id, part, ALL_HOMES]', '[id]')),
   mutant(
     'option listen does not hold the home',
     edit(
@@ -183,7 +183,7 @@ export const mutants: readonly Mutant[] = [
   mutant('a rejected emit is not told', edit(emits, 'if (error !== undefined) this.#host.rejected(error, emit)', '')),
   mutant('an emit overtakes those that are held', edit(emits, 'this.#queues(entry) || ', '')),
   mutant('what is held stays when the subscriptions are restored', edit(engine, 'this.emits.restored()', '')),
-  mutant('an emit is held for ever', edit(emits, 'const longestHold = 5000', 'const longestHold = 500_000')),
+  mutant('an emit is held for ever', edit(emits, 'const LONGEST_HOLD = 5000', 'const LONGEST_HOLD = 500_000')),
 
   // The first outcome
   mutant('once is not asked of the keeper', edit(emits, 'keep, this.#host.onceOf(key.name, message))', 'keep)')),
@@ -206,7 +206,7 @@ export const mutants: readonly Mutant[] = [
   mutant('the drain does not end early', edit(waits, 'if (this.count === 0) this.whenNothingPends?.()', '')),
   mutant(
     'close does not wait for outstanding emits',
-    edit(closing, 'await atMost(outstandingEmits, engine.emits.idle())', ''),
+    edit(closing, 'await atMost(OUTSTANDING_EMITS, engine.emits.idle())', ''),
   ),
   mutant(
     'close forgets the waits',

@@ -151,7 +151,7 @@ const questions = 'wanted/questions.ts'
 export const mutantsOfWanted: readonly Mutant[] = [
   {
     name: 'one question without an answer is enough',
-    edits: [{ file: asking, search: 'const enough = 2', replace: 'const enough = 1' }],
+    edits: [{ file: asking, search: 'const ENOUGH = 2', replace: 'const ENOUGH = 1' }],
   },
   {
     name: 'who asks does not look whether it hears',
@@ -172,8 +172,8 @@ export const mutantsOfWanted: readonly Mutant[] = [
     edits: [
       {
         file: asking,
-        search: 'if (++this.#unanswered < enough) this.#next()',
-        replace: 'if (++this.#unanswered < enough) this.#heard = undefined',
+        search: 'if (++this.#unanswered < ENOUGH) this.#next()',
+        replace: 'if (++this.#unanswered < ENOUGH) this.#heard = undefined',
       },
     ],
   },

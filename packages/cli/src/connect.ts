@@ -17,9 +17,9 @@ export interface Target {
 }
 
 /** How long an attempt to connect may take, in ms: somebody sits in front of it. */
-const connectTimeout = 4_000
+const CONNECT_TIMEOUT = 4_000
 /** How long all of them, so that the first one has told what ailed it. */
-export const initTimeout = 5_000
+export const INIT_TIMEOUT = 5_000
 
 /** @throws Exit (usage) */
 export function serverOf({ url }: Target): ServerUrl {
@@ -36,7 +36,7 @@ export function redisOptions(server: ServerUrl, { host, port } = server.hosts[0]
     host,
     port,
     db,
-    connectTimeout,
+    connectTimeout: CONNECT_TIMEOUT,
     ...(username !== undefined && { username }),
     ...(password !== undefined && { password }),
     ...(tls && { tls: {} }),
@@ -71,7 +71,7 @@ export async function openTransport(
       const servers = hosts.map(({ host, port }) => `${tls ? 'tls' : 'nats'}://${host}:${port}`)
       // Without outcomes it needs no JetStream.
       const bucket = keep ? undefined : false
-      return new NatsTransport(servers, { timeout: connectTimeout, prefix, bucket, ...natsCredentials(user, pass) })
+      return new NatsTransport(servers, { timeout: CONNECT_TIMEOUT, prefix, bucket, ...natsCredentials(user, pass) })
     }
     case 'postgres': {
       if (channels !== undefined) throw usage('--channels is for Redis: PostgreSQL has a channel for each name')
@@ -79,7 +79,11 @@ export async function openTransport(
       const { hosts, tls, username, password, database } = server
       const address = { ...hosts[0], user: username, password, database, ssl: tls }
       // Without outcomes it needs no table.
-      return new PostgresTransport(address, { connectTimeout, prefix, table: keep ? undefined : false })
+      return new PostgresTransport(address, {
+        connectTimeout: CONNECT_TIMEOUT,
+        prefix,
+        table: keep ? undefined : false,
+      })
     }
   }
 }
@@ -103,7 +107,7 @@ export async function withEvents<T>(
 ): Promise<T> {
   const transport = await openTransport(serverOf(target), target, options.keep !== undefined)
   const events = new ServerEvents(transport, {
-    initTimeout,
+    initTimeout: INIT_TIMEOUT,
     ...options,
   })
   const told = new Set<string>()

@@ -34,7 +34,7 @@ function program(): Command {
     .exitOverride()
     .configureOutput({ outputError: (text, write) => write(withoutCredentials(text)) })
     .configureHelp({ helpWidth: 100, showGlobalOptions: false })
-    .addHelpText('after', afterHelp)
+    .addHelpText('after', AFTER_HELP)
   it.addCommand(doctorCommand())
   it.addCommand(waitCommand())
   it.addCommand(emitCommand())
@@ -47,7 +47,7 @@ function program(): Command {
   return it
 }
 
-const afterHelp = `
+const AFTER_HELP = `
 Exit codes:
   0  done; of a doctor: nothing worse than warnings
   1  something is bad, cannot be reached, or the outcome is a failure

@@ -40,7 +40,7 @@ const schemes: Readonly<Record<string, Scheme>> = {
   postgresql: { kind: 'postgres', tls: false, port: 5432 },
 }
 
-const wanted = `the URL must be ${Object.keys(schemes)
+const WANTED = `the URL must be ${Object.keys(schemes)
   .map((scheme) => `${scheme}://`)
   .join(', ')} and name a host`
 
@@ -53,7 +53,7 @@ const wanted = `the URL must be ${Object.keys(schemes)
 export function parseServerUrl(text: string): ServerUrl {
   const [, name = '', rest = ''] = /^([a-z+]+):\/\/(.*)$/is.exec(text) ?? []
   const scheme = Object.hasOwn(schemes, name) ? schemes[name] : undefined
-  if (scheme === undefined) throw usage(wanted)
+  if (scheme === undefined) throw usage(WANTED)
   // A raw one of these within the password would make a host of the rest.
   const [, authority = '', path = ''] = /^([^/?#]*)(.*)$/s.exec(rest) ?? []
   if (path.includes('@')) throw usage('in the URL, percent-encode "/", "?", "#" and "@" of the user name and password')
@@ -81,7 +81,7 @@ function parseHost(text: string, defaultPort: number): Host {
   const [, six, four = '', port] = /^(?:\[([\da-f:.]+)\]|([^:[\]\s]+))(?::(\d{1,5}))?$/i.exec(text) ?? []
   const host = six ?? four
   const number = port === undefined ? defaultPort : Number(port)
-  if (host === '' || number < 1 || number > 65_535) throw usage(`${wanted}, and each port be a number from 1 to 65535`)
+  if (host === '' || number < 1 || number > 65_535) throw usage(`${WANTED}, and each port be a number from 1 to 65535`)
   return { host, port: number }
 }
 

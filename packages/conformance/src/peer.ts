@@ -7,7 +7,7 @@ export interface Heard {
 }
 
 /** Messages that only prove that a subscription stands begin like this, and do not count as heard. */
-export const probeMark = '["probe'
+export const PROBE_MARK = '["probe'
 
 /** A transport with a receiver that writes down everything it is told. */
 export class Peer implements Receiver {
@@ -66,7 +66,7 @@ export class Peer implements Receiver {
   }
 
   deliver(key: EventKey, message: Message): void {
-    if (textOf(message).startsWith(probeMark)) {
+    if (textOf(message).startsWith(PROBE_MARK)) {
       this.probes.push(key)
       return
     }

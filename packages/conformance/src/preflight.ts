@@ -9,7 +9,7 @@ export class Unreachable extends Error {
 }
 
 /** How long what could not connect may take to close, in ms: the runner's patience is nearly used up. */
-const closing = 500
+const CLOSING = 500
 
 /**
  * Connects once before the first case. Without a broker each case would wait for its own timeout, and none would say
@@ -28,7 +28,7 @@ export async function preflight(hub: ConformanceHub, timeout: number): Promise<s
     // A transport that throws is the matter of the cases.
     return undefined
   } finally {
-    await settledWithin(howItSettles(new Promise((resolve) => resolve(transport.close()))), Math.min(closing, timeout))
+    await settledWithin(howItSettles(new Promise((resolve) => resolve(transport.close()))), Math.min(CLOSING, timeout))
   }
 }
 

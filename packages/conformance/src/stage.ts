@@ -4,7 +4,7 @@ import type { EventKey, Keeper, Message, Topic, Transport } from 'server-events'
 import { BrokenContract } from './contract'
 import type { Line } from './contract'
 import type { ConformanceHub } from './options'
-import { Peer, probeMark } from './peer'
+import { Peer, PROBE_MARK } from './peer'
 import { faultOf } from './support/errors'
 import { codeOf, describeError, show } from './support/show'
 import { pause, settledWithin, turn, until } from './support/waiting'
@@ -91,7 +91,7 @@ export class Stage {
     const arrived = (): boolean => peer.probes.slice(before).some((probe) => sameKey(probe, key))
     while (!arrived() && !this.#hasEnded) {
       this.check(performance.now() < deadline, `${show(topic)} was subscribed, but its messages do not arrive`)
-      await this.send(prober, key, { kind: 'event', body: `${probeMark}",${++this.#probes}]` })
+      await this.send(prober, key, { kind: 'event', body: `${PROBE_MARK}",${++this.#probes}]` })
       await until(() => arrived() || this.#hasEnded, 100)
     }
   }

@@ -5,7 +5,7 @@ import type { StandardSchemaV1 } from './standard-schema'
 import type { EventKey, Transport } from './transport'
 
 /** Of a name or an id, in UTF-8. */
-const maxBytes = 512
+const MAX_BYTES = 512
 
 /** A positive, finite number of ms, rounded up to whole ones. */
 export function checkDuration(value: unknown, what: string): number {
@@ -39,8 +39,8 @@ function checkText(text: string, what: string): string {
   if (!text.isWellFormed())
     throw new InvalidArgumentError(`${what} must be well-formed Unicode, without lone surrogates`)
   // A UTF-16 unit is at most 3 bytes of UTF-8.
-  if (text.length * 3 > maxBytes && Buffer.byteLength(text) > maxBytes) {
-    throw new InvalidArgumentError(`${what} must be at most ${maxBytes} bytes of UTF-8`)
+  if (text.length * 3 > MAX_BYTES && Buffer.byteLength(text) > MAX_BYTES) {
+    throw new InvalidArgumentError(`${what} must be at most ${MAX_BYTES} bytes of UTF-8`)
   }
   return text
 }

@@ -28,7 +28,7 @@ import type {
 import type { StandardSchemaV1 } from './standard-schema'
 import type { Transport } from './transport'
 
-export const defaultTimeout = 10_000
+export const DEFAULT_TIMEOUT = 10_000
 
 export function resolveOptions(
   transport: Transport,

@@ -15,7 +15,7 @@ import type { FailureListener, Listener } from './registry/name'
 import { checkDuration, checkKey, checkListener, checkName, checkTransport } from './checks'
 import type { RequestOptions, ServerEventsOptions, StreamOptions, WaitOptions, WantedOptions } from './options'
 import {
-  defaultTimeout,
+  DEFAULT_TIMEOUT,
   resolveDrain,
   resolveOptions,
   resolveRequest,
@@ -52,7 +52,7 @@ export class ServerEvents<C extends EventMap<C> = Record<string, any[]>> {
   constructor(transport: Transport, options: ServerEventsOptions<C> = {}) {
     checkTransport(transport)
     const resolved = resolveOptions(transport, options)
-    this.#timeout = options.timeout === undefined ? defaultTimeout : checkDuration(options.timeout, 'option timeout')
+    this.#timeout = options.timeout === undefined ? DEFAULT_TIMEOUT : checkDuration(options.timeout, 'option timeout')
     this.#transport = new RootedTransport(transport)
     this.#engine = new Engine(this.#transport, resolved)
     this.#starting = new Init(this.#engine, this.#transport, resolved.initTimeout)

@@ -90,8 +90,8 @@ describe('twice the input costs about twice the CPU', () => {
   ])('%s', async (_, run) => {
     expect(await growthOf((size) => run(mended, size), 5000, 3)).toBeLessThan(linear)
     const planted = coreWith(
-      ['messages/redaction.ts', 'const mostValues = 1000', 'const mostValues = 1e9'],
-      ['messages/schemas.ts', 'const issuesKept = 20', 'const issuesKept = 1e9'],
+      ['messages/redaction.ts', 'const MOST_VALUES = 1000', 'const MOST_VALUES = 1e9'],
+      ['messages/schemas.ts', 'const ISSUES_KEPT = 20', 'const ISSUES_KEPT = 1e9'],
       [
         'messages/schemas.ts',
         'issues.push(tellable(issue, redaction))',

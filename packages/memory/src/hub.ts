@@ -3,7 +3,7 @@ import type { EventKey, Message, Once } from 'server-events'
 import { KeptMessages } from './kept-messages'
 import type { HubConnection, HubSubscriber } from './members'
 import { copyOf } from './messages'
-import { longestTimer } from './timers'
+import { LONGEST_TIMER } from './timers'
 
 /**
  * What a server is to other transports: transports on one hub hear each other, and nobody else.
@@ -30,9 +30,9 @@ export class MemoryHub {
 
   /** In ms, for everything from now on. */
   set latency(ms: number) {
-    if (!Number.isInteger(ms) || ms < 0 || ms > longestTimer) {
+    if (!Number.isInteger(ms) || ms < 0 || ms > LONGEST_TIMER) {
       throw new InvalidArgumentError(
-        `latency must be an integer of ms from 0 to ${longestTimer}, not ${typeof ms === 'number' ? ms : `a ${typeof ms}`}`,
+        `latency must be an integer of ms from 0 to ${LONGEST_TIMER}, not ${typeof ms === 'number' ? ms : `a ${typeof ms}`}`,
       )
     }
     this.#latency = ms

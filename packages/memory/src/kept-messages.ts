@@ -1,5 +1,5 @@
 import type { EventKey, Message } from 'server-events'
-import { longestTimer } from './timers'
+import { LONGEST_TIMER } from './timers'
 
 interface Kept {
   readonly message: Message
@@ -32,10 +32,10 @@ export class KeptMessages {
         const kept = this.#kept.get(address(key))
         // Of another timer means a later message: fake timers do not clear a real one, nor the other way round.
         if (kept?.timer !== timer) return
-        if (ms > longestTimer) kept.timer = this.#expire(key, ms - longestTimer)
+        if (ms > LONGEST_TIMER) kept.timer = this.#expire(key, ms - LONGEST_TIMER)
         else this.#kept.delete(address(key))
       },
-      Math.min(ms, longestTimer),
+      Math.min(ms, LONGEST_TIMER),
     )
     // Some fakes give a number.
     ;(timer as Partial<NodeJS.Timeout>).unref?.()

@@ -45,15 +45,15 @@ export class Subscriber implements HubSubscriber {
 }
 
 function covers(wishes: ReadonlyMap<string, Wish>, id: string): boolean {
-  if (wishes.get(wholeName)?.confirmed) return true
+  if (wishes.get(WHOLE_NAME)?.confirmed) return true
   if (wishes.get(textOf({ id }))?.confirmed) return true
   const home = homeOf(id)
   return home !== undefined && wishes.get(textOf({ home }))?.confirmed === true
 }
 
-const wholeName = ''
+const WHOLE_NAME = ''
 
 function textOf({ id, home }: Pick<Topic, 'id' | 'home'>): string {
   if (home !== undefined) return `~${home}`
-  return id === undefined ? wholeName : `=${id}`
+  return id === undefined ? WHOLE_NAME : `=${id}`
 }

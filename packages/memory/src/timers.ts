@@ -1,5 +1,5 @@
 /** What a timer can wait at most; asked for more, it fires at once. */
-export const longestTimer = 2 ** 31 - 1
+export const LONGEST_TIMER = 2 ** 31 - 1
 
 /**
  * Calls back after so many ms; after 0 in a promise reaction: never inside this call, in the order

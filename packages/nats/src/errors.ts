@@ -25,7 +25,7 @@ function find(error: unknown, name: string): Error | undefined {
 }
 
 /** What the server itself says on its way to closing a connection, as far as it is known to be harmless. */
-const KNOWN =
+const knownText =
   /^(slow consumer|stale connection|maximum (account active )?connections exceeded|authentication timeout|closed by the server)/i
 
 /** What went wrong with a connection, in a word or two that cannot hold a secret. */
@@ -33,7 +33,7 @@ export function reason(error: unknown): string {
   for (const one of chainOf(error)) {
     const { code } = one as { code?: unknown }
     if (typeof code === 'string' && /^[A-Z][A-Z0-9_]*$/.test(code)) return code
-    const known = KNOWN.exec(one.message)?.[0]
+    const known = knownText.exec(one.message)?.[0]
     if (known !== undefined) return known.toLowerCase()
   }
   if (find(error, 'TimeoutError')) return 'no answer in time'
@@ -103,7 +103,7 @@ export function noJetStream(error: unknown, place: string): UnsupportedError {
 }
 
 /** JetStream cannot answer now: it has no leader or no peers yet, a stream of it is offline, or too much is asked. */
-const TRANSIENT: ReadonlySet<number> = new Set([10004, 10005, 10008, 10009, 10118, 10167])
+const transient: ReadonlySet<number> = new Set([10004, 10005, 10008, 10009, 10118, 10167])
 
 /** What the store did with a request, where JetStream is there. */
 export function storeError(error: unknown, what: string, place: string): ServerEventsError | TransientRefusal {
@@ -112,7 +112,7 @@ export function storeError(error: unknown, what: string, place: string): ServerE
   if (isUnanswered(error)) return new TransientRefusal('JetStream has no leader')
   const code = jetStreamCode(error)
   if (code === undefined) return new ConnectionError(`nats at ${place} did not ${what}: ${reason(error)}`)
-  return TRANSIENT.has(code)
+  return transient.has(code)
     ? new TransientRefusal(`JetStream error ${code}`)
     : new ConnectionError(`nats at ${place} refused to ${what} (JetStream error ${code})`)
 }

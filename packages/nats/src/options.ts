@@ -58,7 +58,7 @@ type WithoutBucket = Omit<Filled<Ours>, 'bucket'> & Pick<NatsTransportOptions, '
 
 const MAX_TIMER = 2 ** 31 - 1
 
-const { connectTimeout, ...ownDefaults } = boundsDefaults
+const { connectTimeout: CONNECT_TIMEOUT, ...ownDefaults } = boundsDefaults
 
 const { connectTimeout: checkTimeout, ...ownChecks } = boundsChecks
 
@@ -96,7 +96,7 @@ const reserved: Record<Reserved, string> = {
  * @throws InvalidArgumentError
  */
 export function separate(options: unknown): { settings: Settings; bounds: Bounds; client: Passed } {
-  const defaults = { ...ownDefaults, prefix: 'se', maxKeep: 86_400_000, timeout: connectTimeout }
+  const defaults = { ...ownDefaults, prefix: 'se', maxKeep: 86_400_000, timeout: CONNECT_TIMEOUT }
   const { settings, rest } = separated<Ours>('NatsTransport', options, checks, defaults)
   for (const key of Object.keys(rest))
     if (Object.hasOwn(reserved, key))

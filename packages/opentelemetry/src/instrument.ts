@@ -12,7 +12,7 @@ export interface InstrumentOptions {
   readonly meterProvider?: MeterProvider | undefined
 }
 
-const scope = '@server-events/opentelemetry'
+const SCOPE = '@server-events/opentelemetry'
 
 /**
  * Makes spans and metrics of what one ServerEvents does, or all of this process, also those that are made later.
@@ -27,8 +27,8 @@ export function instrument(
   { tracerProvider, meterProvider }: InstrumentOptions = {},
 ): () => void {
   const channels = new Channels(events?.instance)
-  traceBy((tracerProvider ?? trace).getTracer(scope), channels)
-  const stop = measureBy((meterProvider ?? metrics).getMeter(scope), channels)
+  traceBy((tracerProvider ?? trace).getTracer(SCOPE), channels)
+  const stop = measureBy((meterProvider ?? metrics).getMeter(SCOPE), channels)
   return () => {
     channels.close()
     stop()

@@ -6,7 +6,7 @@ import { usage } from '../exit'
 import { json, line } from '../output'
 
 /** The header that says when it was sent, in ms of the sender's clock. */
-export const sentAt = 'sent-at'
+export const SENT_AT = 'sent-at'
 
 export interface EmitFlags extends Target {
   readonly keep?: number
@@ -43,7 +43,7 @@ function sending(name: string, { keep, once }: EmitFlags): ServerEventsOptions<R
   if (once && keep === undefined)
     throw usage('--once needs --keep: the server knows the first outcome while it keeps it')
   const ofName = once && keep !== undefined ? { [name]: { ms: keep, once } } : keep
-  return { ...(ofName !== undefined && { keep: ofName }), headers: () => ({ [sentAt]: String(Date.now()) }) }
+  return { ...(ofName !== undefined && { keep: ofName }), headers: () => ({ [SENT_AT]: String(Date.now()) }) }
 }
 
 function accepted(event: string, id: string, { json: asJson, keep, once }: EmitFlags): void {

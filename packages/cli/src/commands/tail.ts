@@ -1,9 +1,9 @@
 import { ConnectionError } from 'server-events'
 import type { EventKey, Message, Receiver } from 'server-events'
-import { initTimeout, openTransport, serverOf } from '../connect'
+import { INIT_TIMEOUT, openTransport, serverOf } from '../connect'
 import type { Target } from '../connect'
 import { colours, json, line, note, printable } from '../output'
-import { sentAt } from './emit'
+import { SENT_AT } from './emit'
 
 export interface TailFlags extends Target {
   readonly args?: boolean
@@ -41,7 +41,7 @@ export async function tail(names: readonly string[], flags: TailFlags): Promise<
   let timer: NodeJS.Timeout | undefined
   try {
     const late = new Promise((_, reject) => {
-      timer = setTimeout(() => reject(trouble), initTimeout)
+      timer = setTimeout(() => reject(trouble), INIT_TIMEOUT)
     })
     const subscribed = Promise.all([...new Set(names)].map((name) => transport.subscribe({ name })))
     await Promise.race([subscribed, late, ended])
@@ -60,7 +60,7 @@ function print(
 ): void {
   const now = new Date()
   const bytes = Buffer.byteLength(body)
-  const sent = Number(headers?.[sentAt])
+  const sent = Number(headers?.[SENT_AT])
   // Of another machine's clock, so it may be off, or below nothing.
   const latency = Number.isFinite(sent) ? now.getTime() - sent : undefined
   if (asJson) {

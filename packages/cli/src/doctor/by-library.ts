@@ -9,7 +9,7 @@ import type { DoctorFlags } from './flags'
 import { percentile } from '../percentile'
 
 /** A name that nobody has. */
-const nobodys = 'server-events-doctor'
+const NOBODYS = 'server-events-doctor'
 
 /** What to do where outcomes cannot be kept, and where that is described. */
 const keeping = {
@@ -22,7 +22,7 @@ type Kind = keyof typeof keeping
 /** By the library alone: what it can do there, and how long it takes. */
 export async function diagnoseByLibrary({ tls }: ServerUrl, kind: Kind, flags: DoctorFlags): Promise<Finding[]> {
   const findings = [tls ? ok('tls', 'yes') : ok('tls', 'none')]
-  const [name = nobodys] = flags.name ?? []
+  const [name = NOBODYS] = flags.name ?? []
   const id = `doctor-${randomUUID()}`
   await withEvents({ ...flags, quiet: true }, {}, async (events) => {
     const taken: number[] = []

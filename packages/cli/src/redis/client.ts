@@ -12,7 +12,7 @@ export interface Reply {
 }
 
 /** Bounds each command, in ms: a server that freezes meanwhile is not to freeze the doctor. */
-const patience = 5_000
+const PATIENCE = 5_000
 
 /** A connection that repairs nothing and tells of each command how it went. */
 export class Client {
@@ -56,7 +56,7 @@ export class Client {
       : this.#redis.call(command, ...args)
     let timer: NodeJS.Timeout | undefined
     const late = new Promise<Reply>((resolve) => {
-      timer = setTimeout(() => resolve({ refused: 'TIMEOUT' }), patience)
+      timer = setTimeout(() => resolve({ refused: 'TIMEOUT' }), PATIENCE)
     })
     try {
       return await Promise.race([asked.then((value) => ({ value }), refusalOf), late])

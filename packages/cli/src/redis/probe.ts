@@ -4,7 +4,7 @@ import type { RedisNames } from '@server-events/redis'
 import type { Target } from '../connect'
 
 /** A frame without events: whoever hears it finds nothing in it. */
-export const emptyFrame = 'se2'
+export const EMPTY_FRAME = 'se2'
 
 /** An event that nobody waits for, of a name that the user gave or of one that nobody has. */
 export interface Probe extends RedisNames {

@@ -4,7 +4,7 @@ import type { Target } from '../connect'
 import type { ServerUrl } from '../server-url'
 import { Client } from './client'
 import { askCluster } from './cluster'
-import { emptyFrame } from './probe'
+import { EMPTY_FRAME } from './probe'
 
 /** Who uses a name. */
 export interface Use {
@@ -58,7 +58,7 @@ export async function countUse(
     for (const use of uses.values()) {
       const { channel } = redisNamesOf({ name: use.name, id: 'x' }, bounds.prefix)
       for (const client of clients) {
-        const { value } = await client.ask('PUBLISH', channel, emptyFrame)
+        const { value } = await client.ask('PUBLISH', channel, EMPTY_FRAME)
         use.listening = typeof value === 'number' && use.listening !== undefined ? use.listening + value : undefined
       }
     }

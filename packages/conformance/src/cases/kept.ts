@@ -5,7 +5,7 @@ import { event, sameKey } from '../stage'
 import type { Stage } from '../stage'
 import { bytes, headers, mayBeRefused, sizeOf, sizes, strings } from '../support/bodies'
 import { bodyDifference, differences } from '../support/intact'
-import { isMessage, keep, minute, presuppose, recalled } from '../support/kept'
+import { isMessage, keep, MINUTE, presuppose, recalled } from '../support/kept'
 import { lookalikes, nastyIds, nastyNames } from '../support/nasty'
 import { show } from '../support/show'
 import { topicsOf } from '../support/topics'
@@ -77,7 +77,7 @@ export const kept: readonly Case[] = [
       for (const [index, body] of bodies.entries()) {
         const key = { name, id: String(index) }
         const what = sizeOf(body)
-        const published = stage.keeperOf(publisher).publish(key, { kind: 'event', body, kept: true }, minute)
+        const published = stage.keeperOf(publisher).publish(key, { kind: 'event', body, kept: true }, MINUTE)
         const accepted = await stage.resolvesOr(mayBeRefused(body), `keeper.publish() of ${what}`, published)
         if (index === 0) await presuppose(stage, reader, key)
         const [answer] = await stage.recall(reader, key)

@@ -4,7 +4,7 @@ import type { Case } from '../case'
 import type { Peer } from '../peer'
 import { event } from '../stage'
 import type { Stage } from '../stage'
-import { isMessage, minute, recalled } from '../support/kept'
+import { isMessage, MINUTE, recalled } from '../support/kept'
 import { show } from '../support/show'
 import { topicOf, topicsOf } from '../support/topics'
 import { pause } from '../support/waiting'
@@ -19,7 +19,7 @@ const comparing =
   (held) =>
     held.kind === kind && isDeepStrictEqual(held.body, body) ? 'same' : 'other'
 
-function publish(stage: Stage, peer: Peer, at: EventKey, message: Message, ms = minute, once = comparing(message)) {
+function publish(stage: Stage, peer: Peer, at: EventKey, message: Message, ms = MINUTE, once = comparing(message)) {
   return stage.keeperOf(peer).publish(at, message, ms, once)
 }
 
@@ -161,12 +161,12 @@ export const once: readonly Case[] = [
       const [one] = publishers as [Peer]
       for (let round = 0; round < 5; round++) {
         const at = { name, id: `none ${round}` }
-        await stage.value('keeper.publish()', stage.keeperOf(one).publish(at, event('none'), minute))
+        await stage.value('keeper.publish()', stage.keeperOf(one).publish(at, event('none'), MINUTE))
         const won = await Promise.all(
           publishers.map((publisher, index) => {
             const message = event(`real ${index}`)
             const compare: Once = (held) => (held.body === event('none').body ? 'none' : comparing(message)(held))
-            const published = publish(stage, publisher, at, message, minute, compare)
+            const published = publish(stage, publisher, at, message, MINUTE, compare)
             return stage.resolvesOr([settled], 'keeper.publish() once', published)
           }),
         )

@@ -38,11 +38,11 @@ export const headers: readonly Readonly<Record<string, string>>[] = [
 ]
 
 /** What has to travel at least; more may be refused. */
-const owed = 2 ** 16
+const OWED = 2 ** 16
 
 /** Bodies of all sizes: ASCII, two bytes a character, bytes. */
 export function sizes(): (string | Uint8Array)[] {
-  return [1, 1_000, 7_999, 8_000, 10_000, 2 ** 15, owed, 2 ** 18 + 1, 2 ** 20].flatMap((size) => [
+  return [1, 1_000, 7_999, 8_000, 10_000, 2 ** 15, OWED, 2 ** 18 + 1, 2 ** 20].flatMap((size) => [
     'x'.repeat(size),
     'é'.repeat(size / 2),
     new Uint8Array(size).fill(255),
@@ -55,5 +55,5 @@ export function sizeOf(body: string | Uint8Array): string {
 
 /** The codes with which a publish of it may reject. */
 export function mayBeRefused(body: string | Uint8Array): string[] {
-  return Buffer.byteLength(body) > owed ? ['ERR_PAYLOAD_TOO_LARGE'] : []
+  return Buffer.byteLength(body) > OWED ? ['ERR_PAYLOAD_TOO_LARGE'] : []
 }

@@ -4,9 +4,9 @@ import { NotApplicable } from '../stage'
 import type { Stage } from '../stage'
 import { show } from './show'
 
-export const minute = 60_000
+export const MINUTE = 60_000
 
-export async function keep(stage: Stage, peer: Peer, at: EventKey, message: Message, ms = minute): Promise<void> {
+export async function keep(stage: Stage, peer: Peer, at: EventKey, message: Message, ms = MINUTE): Promise<void> {
   await stage.value(`keeper.publish(${show(at)})`, stage.keeperOf(peer).publish(at, message, ms))
 }
 

@@ -14,7 +14,7 @@ export const clearImmediateAtLoad: (immediate: NodeJS.Immediate | undefined) => 
     : (immediate) => clearTimeout(immediate as unknown as NodeJS.Timeout)
 
 /** Longer delays overflow the timer of Node and fire at once. */
-export const longestDelay = 2 ** 31 - 1
+export const LONGEST_DELAY = 2 ** 31 - 1
 
 /** What calls through to the timers at load makes one of Node's, or gives the same as they do. */
 const atLoad = probe(timeoutAtLoad, clearTimeoutAtLoad)
@@ -51,7 +51,7 @@ interface Made {
 
 function probe(make: typeof setTimeout, clear: typeof clearTimeout): Made {
   const before = nodesTimers()
-  const timer: unknown = make(() => {}, longestDelay)
+  const timer: unknown = make(() => {}, LONGEST_DELAY)
   const isNodes = nodesTimers() > before
   clear(timer as NodeJS.Timeout)
   return { isNodes, type: typeof timer, maker: (timer as object | null | undefined)?.constructor }
@@ -65,7 +65,7 @@ function nodesTimers(): number {
 
 /** A timer that does not keep the process alive. Browser-like fakes return numbers, hence the care. */
 export function unrefTimeout(callback: () => void, delay: number): NodeJS.Timeout {
-  const timer = inRootContext((): NodeJS.Timeout => setTimeout(callback, Math.min(delay, longestDelay)))
+  const timer = inRootContext((): NodeJS.Timeout => setTimeout(callback, Math.min(delay, LONGEST_DELAY)))
   ;(timer as Partial<NodeJS.Timeout>).unref?.()
   return timer
 }

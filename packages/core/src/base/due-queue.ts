@@ -1,7 +1,7 @@
 import { Heap, type HeapItem } from './heap'
 
 /** Fewer places than this that nobody holds any more are not worth a new row. */
-const fewEmpty = 32
+const FEW_EMPTY = 32
 
 /**
  * Items by when they are due, each of which can leave without a search.
@@ -53,7 +53,7 @@ export class DueQueue<T extends HeapItem> {
     this.#inRow--
     if (-2 - slot === this.#row.length - 1) this.#shorten()
     while (this.#head < this.#row.length && this.#row[this.#head] === undefined) this.#head++
-    if (this.#row.length - this.#inRow > Math.max(fewEmpty, this.#inRow)) this.#renew()
+    if (this.#row.length - this.#inRow > Math.max(FEW_EMPTY, this.#inRow)) this.#renew()
   }
 
   /** All alike: their order stays. */

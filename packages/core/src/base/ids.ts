@@ -5,15 +5,15 @@ const pool = new Uint8Array(22 * 256)
 let used = pool.length
 
 /** Six random bits a character. */
-const randomChars = 22
-const randomCharsOfLabel = 8
+const RANDOM_CHARS = 22
+const RANDOM_CHARS_OF_LABEL = 8
 
 /** Makes the ids of one instance: nobody can guess them, and where there are homes all of them have one. */
 export class Ids {
   readonly #hasHome: boolean
   #suffix: string | undefined
   /** An id to be, in one piece: one put together of strings would be copied when it becomes a key. */
-  #text = Buffer.alloc(randomChars)
+  #text = Buffer.alloc(RANDOM_CHARS)
 
   constructor(hasHome: boolean) {
     this.#hasHome = hasHome
@@ -21,7 +21,7 @@ export class Ids {
 
   create(): string {
     if (this.#hasHome && this.#suffix === undefined) this.#settle()
-    randomInto(this.#text, randomChars)
+    randomInto(this.#text, RANDOM_CHARS)
     return this.#text.toString('latin1')
   }
 
@@ -37,11 +37,11 @@ export class Ids {
 
   /** Not before somebody needs it: most instances have none. */
   #settle(): string {
-    const label = Buffer.alloc(randomCharsOfLabel)
-    randomInto(label, randomCharsOfLabel)
+    const label = Buffer.alloc(RANDOM_CHARS_OF_LABEL)
+    randomInto(label, RANDOM_CHARS_OF_LABEL)
     const text = label.toString('latin1')
     this.#suffix = `~${text}${checkOf(text)}`
-    this.#text = Buffer.from(' '.repeat(randomChars) + this.#suffix, 'latin1')
+    this.#text = Buffer.from(' '.repeat(RANDOM_CHARS) + this.#suffix, 'latin1')
     return this.#suffix
   }
 }

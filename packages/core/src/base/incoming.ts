@@ -7,11 +7,11 @@ import { clearImmediateAtLoad, clearTimeoutAtLoad, immediateAtLoad, timeoutAtLoa
 const rests = 'Deno' in globalThis ? [1, 2, 4, 8, 16] : []
 
 /** Who comes later than this, in ms, comes late because the event loop was blocked, and not only busy. */
-export const lateness = 20
+export const LATENESS = 20
 /** The same, of who has rested meanwhile. */
-const latenessAfterRests = lateness + rests.reduce((sum, rest) => sum + rest, 0)
+const LATENESS_AFTER_RESTS = LATENESS + rests.reduce((sum, rest) => sum + rest, 0)
 /** How often it begins anew then: a loop that is always late has to go on. */
-const retries = 3
+const RETRIES = 3
 
 /**
  * Calls back when what has arrived at the sockets has been read, once: for who comes late because the event loop was
@@ -27,11 +27,11 @@ export function afterIncoming(work: () => void): () => void {
   const read = (left: number): void => {
     const begun = performance.now()
     after(rests, () => {
-      if (left > 0 && performance.now() - begun > latenessAfterRests) read(left - 1)
+      if (left > 0 && performance.now() - begun > LATENESS_AFTER_RESTS) read(left - 1)
       else work()
     })
   }
-  read(retries)
+  read(RETRIES)
   return () => {
     clearImmediateAtLoad(immediate)
     clearTimeoutAtLoad(timer)

@@ -1,4 +1,4 @@
-import { longestDelay, timeoutAtLoad } from './clock'
+import { LONGEST_DELAY, timeoutAtLoad } from './clock'
 import { inRootContext } from './context'
 
 /** Keeps the process alive while something is under way that may have no socket or timer of its own. */
@@ -31,7 +31,7 @@ export class KeepAlive {
       timeoutAtLoad(() => {
         this.#timer = undefined
         if (this.#count > 0) this.#arm()
-      }, longestDelay),
+      }, LONGEST_DELAY),
     )
   }
 }

@@ -39,7 +39,7 @@ export function rejectAtCaller(
 }
 
 /** Bun's engine does not walk from a reaction to who awaits: of a stack that begins there, nothing would be left. */
-const walksToCaller = !('Bun' in globalThis)
+const WALKS_TO_CALLER = !('Bun' in globalThis)
 
 /**
  * What `promise` is to be resolved with, so that it rejects as `rejectAtCaller` says.
@@ -51,9 +51,9 @@ const walksToCaller = !('Bun' in globalThis)
 export function rejectedAtCaller(promise: Promise<unknown>, makeError: () => unknown, handled = true): Promise<never> {
   const throwing = (): never => {
     const made = makeError()
-    if (walksToCaller && made instanceof ServerEventsError) {
+    if (WALKS_TO_CALLER && made instanceof ServerEventsError) {
       Error.captureStackTrace(made, throwing)
-      if (!hasFrames(throwing)) made.stack = `${made.name}: ${made.message}${nobodysFrame}`
+      if (!hasFrames(throwing)) made.stack = `${made.name}: ${made.message}${NOBODYS_FRAME}`
     }
     if (handled) promise.catch(noop)
     throw made instanceof Given ? made.error : made
@@ -62,7 +62,7 @@ export function rejectedAtCaller(promise: Promise<unknown>, makeError: () => unk
 }
 
 /** What a stack shows instead of the line that awaits, where nobody did yet. */
-const nobodysFrame = '\n    at a promise that nobody awaited when it was rejected (await it at once to see the line)'
+const NOBODYS_FRAME = '\n    at a promise that nobody awaited when it was rejected (await it at once to see the line)'
 
 /** Whether a stack that leaves `above` out has any frame. Asked without making a text of it, which may take long with source maps. */
 function hasFrames(above: () => unknown): boolean {

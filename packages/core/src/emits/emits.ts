@@ -8,13 +8,13 @@ import type { NameEntry } from '../registry/name'
 import { InFlight, type Emit } from './in-flight'
 
 /** An emit holds for a subscription at most this long, in ms, and no longer than the transport's publish may take. */
-const longestHold = 5000
+const LONGEST_HOLD = 5000
 /** During an interruption so many are held; what is more goes to the transport, which has a bound of its own. */
-const mostHeld = 1000
+const MOST_HELD = 1000
 /** A server that answers no subscription for so many ms is as good as away: until then it takes any burst, */
-const stall = 2000
+const STALL = 2000
 /** of so many bytes. */
-const mostHeldBytes = 64 * 1024 * 1024
+const MOST_HELD_BYTES = 64 * 1024 * 1024
 
 /** What emits need to know of the connection. */
 export interface EmitsHost {
@@ -129,12 +129,12 @@ export class Emits {
 
   #isFull({ message }: Emit): boolean {
     if (this.#deferredCount === 0) return false
-    if (this.#deferredBytes + message.body.length > mostHeldBytes) return true
-    return this.#deferredCount >= mostHeld && (this.#host.isAway() || this.#isStalled())
+    if (this.#deferredBytes + message.body.length > MOST_HELD_BYTES) return true
+    return this.#deferredCount >= MOST_HELD && (this.#host.isAway() || this.#isStalled())
   }
 
   #isStalled(): boolean {
-    return this.#deferredSince !== undefined && this.#host.now() - this.#deferredSince >= stall
+    return this.#deferredSince !== undefined && this.#host.now() - this.#deferredSince >= STALL
   }
 
   /** Whether emits of the name are deferred: those behind them must not overtake. */
@@ -170,7 +170,7 @@ export class Emits {
     })
     const deferred = this.#deferred.get(entry.name) ?? { entry, emits: [] }
     this.#deferred.set(entry.name, deferred)
-    const hold = Math.min(longestHold, this.#transport.publishTimeout ?? longestHold)
+    const hold = Math.min(LONGEST_HOLD, this.#transport.publishTimeout ?? LONGEST_HOLD)
     const timer = setTimeout(() => {
       // Away for so long, it has had its time: the transport would give it as much again.
       const late = this.#host.isAway() && !this.#host.isReachable()

@@ -1,19 +1,19 @@
 import { UncertainError } from '../errors'
 import type { Transport } from '../transport'
-import { clearTimeoutAtLoad, immediateAtLoad, longestDelay, timeoutAtLoad } from '../base/clock'
+import { clearTimeoutAtLoad, immediateAtLoad, LONGEST_DELAY, timeoutAtLoad } from '../base/clock'
 import type { Engine } from './engine'
 import { fromConnection } from '../transport-errors'
 
 /** Emits that are outstanding when the drain has ended get at most this long, in ms. */
-const outstandingEmits = 5000
+const OUTSTANDING_EMITS = 5000
 /** What says to whoever asked that a wait has ended gets at most this long, in ms. */
-const lastWords = 1000
+const LAST_WORDS = 1000
 /** A drain is over when nothing was under way for so many ms: between a wait and an emit a request may ask a database. */
-const quietTime = 50
+const QUIET_TIME = 50
 /** And for so many turns of the event loop then: one that was blocked still has to call whom it owes a call. */
-const quietTurns = 4
+const QUIET_TURNS = 4
 /** What a transport answers as it closes comes through its async functions: this many reactions later at most. */
-const lastAnswers = 32
+const LAST_ANSWERS = 32
 
 /** Closes an instance: drain, then what is being sent, then all stops. */
 export class Close {
@@ -55,7 +55,7 @@ export class Close {
     clearTimeout(this.#timer)
     const left = drain - (performance.now() - this.#started)
     if (left <= 0) this.#drained()
-    else this.#timer = setTimeout(this.#drained, Math.min(left, longestDelay))
+    else this.#timer = setTimeout(this.#drained, Math.min(left, LONGEST_DELAY))
   }
 
   get #isIdle(): boolean {
@@ -75,8 +75,8 @@ export class Close {
   #begin(): void {
     this.#stirred = false
     this.#rest = timeoutAtLoad(() => {
-      this.#turn(quietTurns)
-    }, quietTime)
+      this.#turn(QUIET_TURNS)
+    }, QUIET_TIME)
   }
 
   #turn(left: number): void {
@@ -102,16 +102,16 @@ export class Close {
     this.#drain = 0
     engine.phase = 'closing'
     engine.emits.releaseAll()
-    await atMost(outstandingEmits, engine.emits.idle())
+    await atMost(OUTSTANDING_EMITS, engine.emits.idle())
     engine.end()
     const said = engine.questions.end()
-    if (said !== undefined) await atMost(lastWords, said)
+    if (said !== undefined) await atMost(LAST_WORDS, said)
     try {
       await this.#transport.close()
     } catch (error) {
       engine.reports.error('outputStore', fromConnection(error))
     }
-    for (let turn = 0; turn < lastAnswers && engine.emits.size > 0; turn++) await Promise.resolve()
+    for (let turn = 0; turn < LAST_ANSWERS && engine.emits.size > 0; turn++) await Promise.resolve()
     engine.emits.close(
       () => new UncertainError('the transport closed without saying what became of this emit: it may have been sent'),
     )

@@ -11,7 +11,7 @@ import { Dispatch, isGarbage } from '../waits/dispatch'
 import { fromConnection, fromTransport } from '../transport-errors'
 import { KeepAlive } from '../base/keep-alive'
 import { Lookups } from '../outcomes/lookups'
-import { carriedByAll } from '../messages/failure'
+import { CARRIED_BY_ALL } from '../messages/failure'
 import { Messages } from '../messages/messages'
 import { onceOf } from '../outcomes/once'
 import { noop } from '../base/reject-at-caller'
@@ -22,7 +22,7 @@ import type { Stats } from '../observe/stats'
 import { ConnectionHealth } from '../observe/connection-health'
 import { Subscriptions, type SubscriptionsHost } from '../registry/subscriptions'
 import { Waits } from '../waits/waits'
-import { answersName, Questions } from '../wanted/questions'
+import { ANSWERS_NAME, Questions } from '../wanted/questions'
 import type { Wanted } from '../wanted/wanted'
 
 /** Puts the parts together, and is what a transport talks to. */
@@ -146,7 +146,7 @@ export class Engine implements Receiver {
     // Somebody waits for it: what this transport does not carry is sent once more as what every one has to carry.
     const carried = sent.promise.catch((refusal: unknown) => {
       if (!(refusal instanceof PayloadTooLargeError)) throw refusal
-      return this.#fail(key, error, carriedByAll).promise
+      return this.#fail(key, error, CARRIED_BY_ALL).promise
     })
     carried.catch(noop)
     return carried
@@ -164,7 +164,7 @@ export class Engine implements Receiver {
       this.reports.emitRefused(new SerializationError(`${what}: its ${changed.join(', its ')}`), key)
     }
     const promise = this.#send(new Emit(key, message, keep, this.reports.depth))
-    return { promise, fits: message.body.length <= carriedByAll / 3 }
+    return { promise, fits: message.body.length <= CARRIED_BY_ALL / 3 }
   }
 
   #send(emit: Emit): Promise<void> {
@@ -180,7 +180,7 @@ export class Engine implements Receiver {
   // Receiver
 
   wants({ name, id }: EventKey): boolean {
-    return this.subscriptions.find(name)?.wants(id) === true || (name === answersName && this.questions.wants(id))
+    return this.subscriptions.find(name)?.wants(id) === true || (name === ANSWERS_NAME && this.questions.wants(id))
   }
 
   deliver(key: EventKey, message: Message): void {

@@ -1,6 +1,6 @@
 import { ClosedError, ConnectionError, type ServerEventsError } from '../errors'
 import type { Side, Transport } from '../transport'
-import { longestDelay } from '../base/clock'
+import { LONGEST_DELAY } from '../base/clock'
 import { inRootContext } from '../base/context'
 import type { Engine } from './engine'
 import { fromTransport } from '../transport-errors'
@@ -58,7 +58,7 @@ export class Init {
         () => {
           reject(this.#lateness(stores, before))
         },
-        Math.min(this.#initTimeout, longestDelay),
+        Math.min(this.#initTimeout, LONGEST_DELAY),
       )
     })
     try {

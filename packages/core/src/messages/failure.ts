@@ -15,7 +15,7 @@ export interface EncodedFailure {
 }
 
 /** Every transport has to carry a body of so many bytes (contract 6). */
-export const carriedByAll = 65_536
+export const CARRIED_BY_ALL = 65_536
 
 /**
  * A failure of at most so many bytes, whatever the error holds: somebody waits for it. `data` that
@@ -32,7 +32,7 @@ export function encodeFailure(error: unknown, maxBytes: number): EncodedFailure 
     body = undefined
   }
   body ??= JSON.stringify(failure)
-  const room = Buffer.byteLength(body) <= maxBytes ? maxBytes : Math.min(maxBytes, carriedByAll)
+  const room = Buffer.byteLength(body) <= maxBytes ? maxBytes : Math.min(maxBytes, CARRIED_BY_ALL)
   for (const key of ['message', 'name', 'code'] as const) {
     const text = failure[key]
     if (Buffer.byteLength(body) <= room || typeof text !== 'string') continue

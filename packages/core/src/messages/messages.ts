@@ -11,7 +11,7 @@ import { Reading } from './reading'
 import { Schemas } from './schemas'
 
 /** Slack for what other settings of maxPayload, codecs and frames may add on the way. */
-const slack = 256 * 1024
+const SLACK = 256 * 1024
 
 export interface FailureMessage {
   readonly message: Message
@@ -56,7 +56,7 @@ export class Messages {
 
   /** Throws PayloadTooLargeError for what no producer with these settings would have sent. */
   checkSize({ name }: EventKey, { body, headers }: Message): void {
-    const limit = this.#maxPayload * 2 + slack
+    const limit = this.#maxPayload * 2 + SLACK
     if (exceeds(body, limit) || (headers !== undefined && exceeds(JSON.stringify(headers), limit))) {
       throw new PayloadTooLargeError(`a message of event ${quoted(name)} was dropped: it is too large for maxPayload`)
     }

@@ -1,9 +1,9 @@
 /** Values looked at; of args with more, no message is told. */
-const mostValues = 1000
-const longestMessage = 200
+const MOST_VALUES = 1000
+const LONGEST_MESSAGE = 200
 /** A longer one is not read at all: to search it for every value would take its sender's word for how long. */
-const longestRead = 2000
-const unsaid = '…'
+const LONGEST_READ = 2000
+const UNSAID = '…'
 
 /**
  * Takes the values of args out of messages that a schema library made of them, since some libraries
@@ -25,12 +25,12 @@ export class Redaction {
   /** The message without the values of the args. */
   of(message: string): string {
     const values = this.#collected()
-    if (values === undefined || message.length > longestRead) return 'not valid'
+    if (values === undefined || message.length > LONGEST_READ) return 'not valid'
     let told = message
     for (const value of values) {
-      if (told.includes(value)) told = told.replace(wholeWord(value), unsaid)
+      if (told.includes(value)) told = told.replace(wholeWord(value), UNSAID)
     }
-    return told.length > longestMessage ? `${told.slice(0, longestMessage)}${unsaid}` : told
+    return told.length > LONGEST_MESSAGE ? `${told.slice(0, LONGEST_MESSAGE)}${UNSAID}` : told
   }
 
   #collected(): readonly string[] | undefined {
@@ -52,14 +52,14 @@ export class Redaction {
 class Walk {
   readonly values = new Set<string>()
   /** Below 0 once there were too many. */
-  left = mostValues
+  left = MOST_VALUES
   readonly #seen = new Set<object>()
 
   visit(value: unknown): void {
     if (--this.left < 0) return
     if (typeof value === 'string') {
       // A longer one than the longest message is in none.
-      if (value.length <= longestRead) this.#add(value, JSON.stringify(value).slice(1, -1))
+      if (value.length <= LONGEST_READ) this.#add(value, JSON.stringify(value).slice(1, -1))
     } else if (typeof value === 'number' || typeof value === 'bigint' || typeof value === 'boolean') {
       this.#add(String(value))
     } else if (typeof value === 'object' && value !== null && !this.#seen.has(value)) {

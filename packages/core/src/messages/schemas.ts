@@ -6,11 +6,11 @@ import { Redaction } from './redaction'
 import { noop } from '../base/reject-at-caller'
 import { isThenable } from '../base/guard'
 
-const issuesTold = 5
+const ISSUES_TOLD = 5
 /** Whoever sends decides how many there are. */
-const issuesKept = 20
-const longestKey = 80
-const longestPath = 32
+const ISSUES_KEPT = 20
+const LONGEST_KEY = 80
+const LONGEST_PATH = 32
 
 /** The schemas of an instance, by event name. A name without one is not validated. */
 export class Schemas {
@@ -49,10 +49,10 @@ function validate(schema: StandardSchemaV1, name: string, args: Args, what: stri
   const redaction = new Redaction(args)
   const issues: ValidationIssue[] = []
   for (const issue of result.issues) {
-    if (issues.length === issuesKept) break
+    if (issues.length === ISSUES_KEPT) break
     issues.push(tellable(issue, redaction))
   }
-  const told = issues.slice(0, issuesTold).map(({ path, message }) => `${pathText(path)}: ${message}`)
+  const told = issues.slice(0, ISSUES_TOLD).map(({ path, message }) => `${pathText(path)}: ${message}`)
   const count = result.issues.length
   const more = count > told.length ? [`and ${count - told.length} more`] : []
   throw new ValidationError(`${what}: ${[...told, ...more].join('; ')}`, { issues })
@@ -77,7 +77,7 @@ function tellable({ message, path = [] }: StandardIssue, redaction: Redaction): 
   const keys: (string | number)[] = []
   // Not by its own map or slice: arktype's paths are arrays of another class.
   for (const part of path) {
-    if (keys.length === longestPath) break
+    if (keys.length === LONGEST_PATH) break
     const key = typeof part === 'object' ? part.key : part
     keys.push(typeof key === 'number' ? key : shortened(String(key)))
   }
@@ -86,7 +86,7 @@ function tellable({ message, path = [] }: StandardIssue, redaction: Redaction): 
 
 /** A key of a record is of its sender's making, and errors are logged. */
 function shortened(key: string): string {
-  return key.length > longestKey ? `${key.slice(0, longestKey)}…` : key
+  return key.length > LONGEST_KEY ? `${key.slice(0, LONGEST_KEY)}…` : key
 }
 
 function pathText(path: readonly (string | number)[]): string {

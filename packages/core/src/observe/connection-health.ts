@@ -17,7 +17,7 @@ interface Gap {
 }
 
 /** Gaps remembered, to say how long a wait was without a connection. */
-const rememberedGaps = 256
+const REMEMBERED_GAPS = 256
 
 /** The health of one side of the transport. */
 export class ConnectionHealth {
@@ -50,7 +50,7 @@ export class ConnectionHealth {
     this.#state = 'down'
     this.#interruptions++
     this.#gaps.push({ from: now, to: Infinity })
-    if (this.#gaps.length > rememberedGaps) this.#gaps.shift()
+    if (this.#gaps.length > REMEMBERED_GAPS) this.#gaps.shift()
   }
 
   /** The end, which is no interruption. */

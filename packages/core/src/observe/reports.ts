@@ -20,12 +20,12 @@ export interface About {
 export type ErrorListener = (store: Side, error: ReportedError, about?: About) => unknown
 
 /** What is told only once is remembered up to this number of each kind; a peer may make up names for ever. */
-const rememberedOnce = 1000
+const REMEMBERED_ONCE = 1000
 /**
  * What an onerror listener emits is told when it rejects, and what it emits when it is told of that.
  * So it goes on up to here: a listener that always emits would never end.
  */
-const deepest = 3
+const DEEPEST = 3
 /**
  * How many calls of onerror, each by an emit of the one before, have led to what runs. There is one for all instances,
  * which runs only what is told of emits: on Node before 24 each storage in use makes every promise dearer.
@@ -77,7 +77,7 @@ export class Reports {
 
   /** Of an emit or fail that was made at that depth. */
   emitFailed(error: ServerEventsError, about: About | undefined, depth: number): void {
-    if (depth >= deepest) return
+    if (depth >= DEEPEST) return
     if (!this.#tell('inputStore', error, about, depth + 1)) this.#warn('inputStore', error)
   }
 
@@ -120,7 +120,7 @@ export class Reports {
   #isNew(kind: string, what: string): boolean {
     const told = this.#once.get(kind) ?? new Set()
     this.#once.set(kind, told)
-    if (told.has(what) || told.size >= rememberedOnce) return false
+    if (told.has(what) || told.size >= REMEMBERED_ONCE) return false
     told.add(what)
     return true
   }

@@ -8,7 +8,7 @@ import type { ConnectionHealth } from '../observe/connection-health'
 type Answers = Awaited<ReturnType<Keeper['recall']>>
 
 /** How long an answer may take in all if a connection was lost with it, in ms. */
-const longest = 5000
+const LONGEST = 5000
 
 /** Reads and removes kept outcomes without waiting for events. */
 export class Outcomes {
@@ -40,7 +40,7 @@ export class Outcomes {
 
   /** What was lost with a connection is asked for on the next one; where there was none, that is the answer. */
   async #recall(keeper: Keeper, key: EventKey): Promise<Answers> {
-    const due = performance.now() + longest
+    const due = performance.now() + LONGEST
     for (;;) {
       const { interruptions } = this.#health
       const answers = await keeper.recall([key])

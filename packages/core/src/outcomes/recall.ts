@@ -41,11 +41,11 @@ class Question implements HeapItem {
   }
 }
 
-const batchSize = 256
-const batchesInFlight = 4
-const firstRetry = 50
-const longestRetry = 2000
-const longestSpread = 250
+const BATCH_SIZE = 256
+const BATCHES_IN_FLIGHT = 4
+const FIRST_RETRY = 50
+const LONGEST_RETRY = 2000
+const LONGEST_SPREAD = 250
 
 /**
  * Asks the store for kept outcomes. Questions of one tick are one call, one per id, nearest
@@ -99,7 +99,7 @@ export class Recall {
 
   /** After an interruption: a random moment for each process, so that they do not all ask at once. */
   restored(items: Iterable<NamePending>): void {
-    const spread = Math.random() * longestSpread
+    const spread = Math.random() * LONGEST_SPREAD
     const soon = this.#clock.now() + spread
     const later: NamePending[] = []
     for (const item of items) {
@@ -156,9 +156,9 @@ export class Recall {
   }
 
   #send(): void {
-    while (this.#open && this.#inFlight < batchesInFlight && this.#ready.size > 0) {
+    while (this.#open && this.#inFlight < BATCHES_IN_FLIGHT && this.#ready.size > 0) {
       const batch: Question[] = []
-      while (batch.length < batchSize && this.#ready.first !== undefined) {
+      while (batch.length < BATCH_SIZE && this.#ready.first !== undefined) {
         const question = this.#dequeue(this.#ready.first)
         if (question.items.some(isPending)) batch.push(question)
       }
@@ -219,9 +219,9 @@ export class Recall {
         nearest = Math.min(nearest, item.deadline)
       }
     }
-    const backoff = Math.min(firstRetry * 2 ** this.#failures++, longestRetry)
+    const backoff = Math.min(FIRST_RETRY * 2 ** this.#failures++, LONGEST_RETRY)
     // A last look that failed is not put off until after the deadline.
-    const delay = Math.max(firstRetry / 2, Math.min(backoff, (nearest - this.#clock.now()) / 2))
+    const delay = Math.max(FIRST_RETRY / 2, Math.min(backoff, (nearest - this.#clock.now()) / 2))
     for (const [way, group] of groups) if (group.length > 0) this.#after(delay, group, way)
   }
 }

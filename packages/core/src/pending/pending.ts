@@ -11,7 +11,7 @@ export const SETTLED = 64
 /** A question of it has not been sent yet. */
 export const QUEUED = 128
 
-const flags = 255
+const FLAGS = 255
 
 /** Begins anew after 16 million calls, none of which is on its way for so long. */
 function callBits(call: number): number {
@@ -59,17 +59,17 @@ export abstract class Pending<E extends Named = Named> {
 
   /** It is to ask the store anew: what was answered before says no more. */
   asked(): void {
-    this.bits &= flags & ~ANSWERED
+    this.bits &= FLAGS & ~ANSWERED
   }
 
   /** It is among what this call to the store asks for. */
   sent(call: number): void {
-    this.bits = (this.bits & flags) | ASKED | callBits(call)
+    this.bits = (this.bits & FLAGS) | ASKED | callBits(call)
   }
 
   /** What counts is the last question. */
   answered(call: number): void {
-    if ((this.bits & ~flags) === callBits(call)) this.bits |= ANSWERED
+    if ((this.bits & ~FLAGS) === callBits(call)) this.bits |= ANSWERED
   }
 
   /** Gives it its timeout from now on. */

@@ -1,7 +1,7 @@
 const none: readonly never[] = []
 
 /** Fewer ids than this that nobody waits for any more are not worth a new table. */
-const fewDead = 32
+const FEW_DEAD = 32
 
 /**
  * What is registered under an id. A Set only from the second on: nearly always there is one.
@@ -40,7 +40,7 @@ export class ById<P extends { readonly id: string }> {
     } else if (present !== item) return
     this.#live--
     this.#present.set(item.id, undefined)
-    if (this.#present.size - this.#live > Math.max(fewDead, this.#live)) this.#renew()
+    if (this.#present.size - this.#live > Math.max(FEW_DEAD, this.#live)) this.#renew()
   }
 
   /** A copy: settling changes the registry. */

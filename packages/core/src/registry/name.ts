@@ -18,7 +18,7 @@ export interface Listened {
 }
 
 /** The part of a name that is all homes of it. */
-export const allHomes = '~*'
+export const ALL_HOMES = '~*'
 
 /** A wait, a stream, or either, that knows its entry here. */
 export type NameWait = Wait<NameEntry>
@@ -108,7 +108,7 @@ export class NameEntry {
     if (this.whole?.isAwaited === true) return true
     if (this.parts.size === 0) return false
     const part = partOf(id)
-    const covering = part === id ? [id] : [id, part, allHomes]
+    const covering = part === id ? [id] : [id, part, ALL_HOMES]
     return covering.some((each) => this.parts.get(each)?.isAwaited === true)
   }
 

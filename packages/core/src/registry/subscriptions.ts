@@ -1,6 +1,6 @@
 import { homeOf, partOf } from '../home'
 import { fromTransport } from '../transport-errors'
-import { allHomes, NameEntry, type Listened, type NamePending } from './name'
+import { ALL_HOMES, NameEntry, type Listened, type NamePending } from './name'
 import { Subscription, type SubscriptionHost } from './subscription'
 import { inThisContext } from '../base/context'
 import { noop } from '../base/reject-at-caller'
@@ -9,7 +9,7 @@ import type { NameStats } from '../observe/stats'
 import type { Topic, Transport } from '../transport'
 
 /** An unused subscription of a whole name, or of this instance's home, stays this long, in ms: the next wait is likely near. */
-const linger = 30_000
+const LINGER = 30_000
 
 export interface SubscriptionsHost {
   /** When a refused subscription of a listener is tried again, in ms. */
@@ -105,16 +105,16 @@ export class Subscriptions {
   }
 
   #home(entry: NameEntry, suffix: string): Subscription {
-    return entry.parts.get(suffix) ?? this.#begin(entry, { name: entry.name, home: suffix.slice(1) }, linger)
+    return entry.parts.get(suffix) ?? this.#begin(entry, { name: entry.name, home: suffix.slice(1) }, LINGER)
   }
 
   whole(entry: NameEntry): Subscription {
-    return entry.whole ?? this.#begin(entry, { name: entry.name }, this.#transport.routing === 'name' ? linger : 0)
+    return entry.whole ?? this.#begin(entry, { name: entry.name }, this.#transport.routing === 'name' ? LINGER : 0)
   }
 
   /** What covers every id of the name, beside those that the whole name covers: if anybody listens. */
   #everything(entry: NameEntry): Subscription | undefined {
-    return this.#transport.routing === 'name' ? entry.parts.get(allHomes) : entry.whole
+    return this.#transport.routing === 'name' ? entry.parts.get(ALL_HOMES) : entry.whole
   }
 
   #begin(entry: NameEntry, topic: Topic, lingering: number): Subscription {
@@ -143,7 +143,7 @@ export class Subscriptions {
     if (event !== undefined || failure !== undefined) entry.listeners.add(own)
     const subscriptions = [this.whole(entry)]
     if (this.#hasHomes && this.#transport.routing === 'name')
-      subscriptions.push(entry.parts.get(allHomes) ?? this.#begin(entry, { name, home: '*' }, 0))
+      subscriptions.push(entry.parts.get(ALL_HOMES) ?? this.#begin(entry, { name, home: '*' }, 0))
     for (const subscription of subscriptions) subscription.acquire()
     // The engine is told of a refusal, and says it once.
     const [whole, homes] = subscriptions.map((subscription) => subscription.standing())

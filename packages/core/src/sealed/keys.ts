@@ -2,12 +2,12 @@ import { createSecretKey, hkdfSync, randomBytes, type KeyObject } from 'node:cry
 import { InvalidArgumentError } from '../errors'
 
 /** A secret or key is at least this long, in bytes. */
-const shortestSecret = 16
-export const saltBytes = 16
-const keyBytes = 32
+const SHORTEST_SECRET = 16
+export const SALT_BYTES = 16
+const KEY_BYTES = 32
 
 /** Whoever may publish can make up salts: only so many of their keys are remembered. */
-const rememberedSalts = 1_000
+const REMEMBERED_SALTS = 1_000
 
 /** The key of one process: its salt travels with what it seals, so that no two processes share a counter. */
 export interface Key {
@@ -26,7 +26,7 @@ export class Keys {
   /** @throws InvalidArgumentError */
   constructor(secrets: unknown) {
     this.#secrets = checkSecrets(secrets)
-    const salt = randomBytes(saltBytes)
+    const salt = randomBytes(SALT_BYTES)
     this.sealing = { salt, key: derive(this.#secrets[0] as Uint8Array, salt) }
   }
 
@@ -37,7 +37,7 @@ export class Keys {
     let keys = this.#opening.get(text)
     if (keys === undefined) {
       keys = this.#secrets.map((secret) => derive(secret, salt))
-      if (this.#opening.size >= rememberedSalts) this.#opening.clear()
+      if (this.#opening.size >= REMEMBERED_SALTS) this.#opening.clear()
       this.#opening.set(text, keys)
     }
     this.#latest = { salt: new Uint8Array(salt), keys }
@@ -46,7 +46,7 @@ export class Keys {
 }
 
 function derive(secret: Uint8Array, salt: Uint8Array): KeyObject {
-  return createSecretKey(new Uint8Array(hkdfSync('sha256', secret, salt, 'server-events sealed 1', keyBytes)))
+  return createSecretKey(new Uint8Array(hkdfSync('sha256', secret, salt, 'server-events sealed 1', KEY_BYTES)))
 }
 
 function checkSecrets(secrets: unknown): readonly Uint8Array[] {
@@ -55,11 +55,11 @@ function checkSecrets(secrets: unknown): readonly Uint8Array[] {
   }
   return secrets.map((secret: unknown, index) => {
     const bytes = typeof secret === 'string' ? Buffer.from(secret) : secret
-    if (bytes instanceof Uint8Array && bytes.byteLength >= shortestSecret) return Uint8Array.from(bytes)
+    if (bytes instanceof Uint8Array && bytes.byteLength >= SHORTEST_SECRET) return Uint8Array.from(bytes)
     const what = bytes instanceof Uint8Array ? `${bytes.byteLength} bytes` : typeof secret
     // Never the secret itself, however wrong it is.
     throw new InvalidArgumentError(
-      `secret ${index + 1} must be a string or Uint8Array of at least ${shortestSecret} bytes, not ${what}`,
+      `secret ${index + 1} must be a string or Uint8Array of at least ${SHORTEST_SECRET} bytes, not ${what}`,
     )
   })
 }

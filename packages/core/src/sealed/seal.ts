@@ -1,6 +1,6 @@
 import { createCipheriv, createDecipheriv, type KeyObject } from 'node:crypto'
 import type { EventKey, Message } from '../transport'
-import { saltBytes, type Keys } from './keys'
+import { SALT_BYTES, type Keys } from './keys'
 
 /*
  * A sealed body (AES-256-GCM, NIST SP 800-38D):
@@ -12,32 +12,32 @@ import { saltBytes, type Keys } from './keys'
  * headerBytes is a big-endian number of 4 bytes, headers is JSON. Name, id and kind are authenticated, not repeated.
  */
 
-const version = 1
-const counterBytes = 12
-const tagBytes = 16
-const prefixBytes = 1 + saltBytes + counterBytes
+const VERSION = 1
+const COUNTER_BYTES = 12
+const TAG_BYTES = 16
+const PREFIX_BYTES = 1 + SALT_BYTES + COUNTER_BYTES
 
-const isBytes = 1
-const saysKept = 2
-const isKept = 4
+const IS_BYTES = 1
+const SAYS_KEPT = 2
+const IS_KEPT = 4
 
 /**
  * Where what is authenticated and what is to be sealed are put together: nothing of it outlives the
  * call. A name and an id take no more than half of it, however they are escaped.
  */
 const scratch = Buffer.allocUnsafeSlow(32_768)
-const plaintextAt = 16_384
+const PLAINTEXT_AT = 16_384
 
 /** Seals messages, and opens what was sealed with one of the secrets for the same name, id and kind. */
 export class Seal {
   readonly #keys: Keys
   /** What the next body begins with. */
-  readonly #prefix = Buffer.alloc(prefixBytes)
-  readonly #counter = this.#prefix.subarray(1 + saltBytes)
+  readonly #prefix = Buffer.alloc(PREFIX_BYTES)
+  readonly #counter = this.#prefix.subarray(1 + SALT_BYTES)
 
   constructor(keys: Keys) {
     this.#keys = keys
-    this.#prefix[0] = version
+    this.#prefix[0] = VERSION
     this.#prefix.set(keys.sealing.salt, 1)
   }
 
@@ -47,10 +47,10 @@ export class Seal {
     cipher.setAAD(authenticated(key, message.kind))
     const ciphertext = cipher.update(plaintextOf(message))
     cipher.final()
-    const body = Buffer.allocUnsafe(prefixBytes + ciphertext.byteLength + tagBytes)
+    const body = Buffer.allocUnsafe(PREFIX_BYTES + ciphertext.byteLength + TAG_BYTES)
     body.set(this.#prefix)
-    body.set(ciphertext, prefixBytes)
-    body.set(cipher.getAuthTag(), prefixBytes + ciphertext.byteLength)
+    body.set(ciphertext, PREFIX_BYTES)
+    body.set(cipher.getAuthTag(), PREFIX_BYTES + ciphertext.byteLength)
     increment(this.#counter)
     const { kind } = message
     return {
@@ -66,9 +66,9 @@ export class Seal {
       typeof body === 'string'
         ? Buffer.from(body, 'base64')
         : Buffer.from(body.buffer, body.byteOffset, body.byteLength)
-    if (sealed.byteLength < prefixBytes + tagBytes || sealed[0] !== version) return undefined
+    if (sealed.byteLength < PREFIX_BYTES + TAG_BYTES || sealed[0] !== VERSION) return undefined
     const about = authenticated(key, kind)
-    for (const secret of this.#keys.opening(sealed.subarray(1, 1 + saltBytes))) {
+    for (const secret of this.#keys.opening(sealed.subarray(1, 1 + SALT_BYTES))) {
       const plaintext = decrypt(sealed, secret, about)
       if (plaintext !== undefined) return messageOf(kind, plaintext)
     }
@@ -89,12 +89,12 @@ function authenticated({ name, id }: EventKey, kind: Message['kind']): Uint8Arra
 }
 
 function decrypt(sealed: Buffer, secret: KeyObject, about: Uint8Array): Buffer | undefined {
-  const end = sealed.byteLength - tagBytes
-  const options = { authTagLength: tagBytes }
-  const decipher = createDecipheriv('aes-256-gcm', secret, sealed.subarray(1 + saltBytes, prefixBytes), options)
+  const end = sealed.byteLength - TAG_BYTES
+  const options = { authTagLength: TAG_BYTES }
+  const decipher = createDecipheriv('aes-256-gcm', secret, sealed.subarray(1 + SALT_BYTES, PREFIX_BYTES), options)
   decipher.setAAD(about)
   decipher.setAuthTag(sealed.subarray(end))
-  const plaintext = decipher.update(sealed.subarray(prefixBytes, end))
+  const plaintext = decipher.update(sealed.subarray(PREFIX_BYTES, end))
   try {
     decipher.final()
     return plaintext
@@ -106,11 +106,11 @@ function decrypt(sealed: Buffer, secret: KeyObject, about: Uint8Array): Buffer |
 function plaintextOf({ body, headers, kept }: Message): Uint8Array {
   const header = headers === undefined ? '' : JSON.stringify(headers)
   const content = typeof body === 'string' ? textOf(body) : body
-  const longest = plaintextAt + 5 + 3 * header.length + 3 * content.length
-  const [space, start] = longest <= scratch.byteLength ? [scratch, plaintextAt] : [Buffer.allocUnsafe(longest), 0]
+  const longest = PLAINTEXT_AT + 5 + 3 * header.length + 3 * content.length
+  const [space, start] = longest <= scratch.byteLength ? [scratch, PLAINTEXT_AT] : [Buffer.allocUnsafe(longest), 0]
   const headerBytes = space.write(header, start + 5)
   const contentAt = start + 5 + headerBytes
-  space[start] = (typeof body === 'string' ? 0 : isBytes) | (kept === undefined ? 0 : saysKept) | (kept ? isKept : 0)
+  space[start] = (typeof body === 'string' ? 0 : IS_BYTES) | (kept === undefined ? 0 : SAYS_KEPT) | (kept ? IS_KEPT : 0)
   space.writeUInt32BE(headerBytes, start + 1)
   if (typeof content !== 'string') space.set(content, contentAt)
   const contentBytes = typeof content === 'string' ? space.write(content, contentAt) : content.byteLength
@@ -120,13 +120,13 @@ function plaintextOf({ body, headers, kept }: Message): Uint8Array {
 function messageOf(kind: Message['kind'], plaintext: Buffer): Message {
   const flags = plaintext[0] ?? 0
   const contentAt = 5 + plaintext.readUInt32BE(1)
-  const isText = (flags & isBytes) === 0
+  const isText = (flags & IS_BYTES) === 0
   return {
     kind,
     body: isText ? textIn(plaintext.toString('utf8', contentAt)) : new Uint8Array(plaintext.subarray(contentAt)),
     headers:
       contentAt === 5 ? undefined : (JSON.parse(plaintext.toString('utf8', 5, contentAt)) as Record<string, string>),
-    kept: (flags & saysKept) === 0 ? undefined : (flags & isKept) !== 0,
+    kept: (flags & SAYS_KEPT) === 0 ? undefined : (flags & IS_KEPT) !== 0,
   }
 }
 

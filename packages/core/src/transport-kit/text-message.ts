@@ -68,7 +68,7 @@ function unreadable(): SerializationError {
 }
 
 const DIGEST = 32
-const ALL_RESERVED = /[^-\w]/gu
+const allReserved = /[^-\w]/gu
 
 /**
  * A name for a channel, a topic or a key out of parts that may hold anything, at most `maxLength`
@@ -87,5 +87,5 @@ export function channelName(parts: readonly string[], maxLength = 255): string {
 }
 
 function encodePart(part: string): string {
-  return part.replace(ALL_RESERVED, (char) => Buffer.from(char).toString('hex').toUpperCase().replace(/../g, '=$&'))
+  return part.replace(allReserved, (char) => Buffer.from(char).toString('hex').toUpperCase().replace(/../g, '=$&'))
 }

@@ -1,5 +1,5 @@
 import { performance } from 'node:perf_hooks'
-import { afterIncoming, lateness } from '../base/incoming'
+import { afterIncoming, LATENESS } from '../base/incoming'
 
 export { atEndOfTick } from '../base/end-of-tick'
 
@@ -29,7 +29,7 @@ export class Timer {
     const due = performance.now() + ms
     this.#timeout = setTimeout(() => {
       this.#timeout = undefined
-      if (performance.now() - due <= lateness) {
+      if (performance.now() - due <= LATENESS) {
         this.#fired()
         return
       }

@@ -1,11 +1,11 @@
-import { clearTimeoutAtLoad, longestDelay, timeoutAtLoad, timersAreFake, type Clock } from '../base/clock'
-import { afterIncoming, lateness } from '../base/incoming'
+import { clearTimeoutAtLoad, LONGEST_DELAY, timeoutAtLoad, timersAreFake, type Clock } from '../base/clock'
+import { afterIncoming, LATENESS } from '../base/incoming'
 import type { Pending } from '../pending/pending'
 import { inRootContext } from '../base/context'
 import { DueQueue } from '../base/due-queue'
 
 /** A timer of Node may fire this much early by the monotonic clock. */
-const earliness = 4
+const EARLINESS = 4
 
 /**
  * Calls `onDue(item)` at `item.due`, never early; the callee moves or removes the item.
@@ -76,7 +76,7 @@ export class Deadlines<P extends Pending> {
   }
 
   #armFake(item: P, timers: Set<NodeJS.Timeout>, delay: number): void {
-    const step = Math.min(delay, longestDelay)
+    const step = Math.min(delay, LONGEST_DELAY)
     const timer = setTimeout(() => {
       timers.delete(timer)
       if (delay > step) {
@@ -97,7 +97,7 @@ export class Deadlines<P extends Pending> {
       clearTimeoutAtLoad(this.#timer)
     }
     const now = this.#now()
-    const delay = Math.min(Math.max(1, Math.ceil(next.due - now)), longestDelay)
+    const delay = Math.min(Math.max(1, Math.ceil(next.due - now)), LONGEST_DELAY)
     this.#target = Math.min(next.due, now + delay)
     this.#timer = inRootContext(() => timeoutAtLoad(this.#fire, delay))
   }
@@ -115,7 +115,7 @@ export class Deadlines<P extends Pending> {
     this.#timer = undefined
     const early = this.#target - this.#now()
     if (early > 0) {
-      if (early <= earliness) {
+      if (early <= EARLINESS) {
         this.#arm()
         return
       }
@@ -124,7 +124,7 @@ export class Deadlines<P extends Pending> {
     const next = this.#queue.first
     if (next === undefined) return
     const now = this.#now()
-    if (now - next.due > lateness) {
+    if (now - next.due > LATENESS) {
       this.#late = afterIncoming(() => {
         this.#late = undefined
         // What fell due meanwhile may have been blocked meanwhile, and is looked at anew.

@@ -3,13 +3,13 @@ import { quoted } from '../text'
 import type { EventKey } from '../transport'
 import type { ResolvedWanted } from '../options'
 import { unrefTimeout } from '../base/clock'
-import { afterIncoming, lateness } from '../base/incoming'
+import { afterIncoming, LATENESS } from '../base/incoming'
 import type { Wanted } from './wanted'
 
 /** So many successive questions without an answer say that nobody waits. */
-const enough = 2
+const ENOUGH = 2
 /** Who is told that a wait has ended asks anew, but no more often than so many times in `every`. */
-const soonest = 10
+const SOONEST = 10
 
 /** What an asking needs of the engine around it. */
 export interface AskingHost {
@@ -121,7 +121,7 @@ export class Asking implements Wanted {
   /** @internal One that waited does so no more. */
   told(): void {
     if (this.#heard !== undefined) this.#again = true
-    else if (this.#open) this.#wait(this.#every / soonest)
+    else if (this.#open) this.#wait(this.#every / SOONEST)
   }
 
   /** @internal What was sent back here has come: so would have any answer before it. */
@@ -132,7 +132,7 @@ export class Asking implements Wanted {
       return
     }
     this.now = false
-    if (++this.#unanswered < enough) this.#next()
+    if (++this.#unanswered < ENOUGH) this.#next()
     else this.#abort()
   }
 
@@ -144,7 +144,7 @@ export class Asking implements Wanted {
       const doubt = (): void => {
         this.#doubt()
       }
-      if (performance.now() - due > lateness) afterIncoming(this.#ofThisOne(doubt))
+      if (performance.now() - due > LATENESS) afterIncoming(this.#ofThisOne(doubt))
       else doubt()
     })
   }
@@ -153,7 +153,7 @@ export class Asking implements Wanted {
     const { name, id } = this.key
     const what = `nobody waits for event ${quoted(name)} with id ${quoted(id)} any more`
     this.close()
-    this.#aborting.abort(new UnwantedError(`${what}: ${enough} questions in a row were not answered`))
+    this.#aborting.abort(new UnwantedError(`${what}: ${ENOUGH} questions in a row were not answered`))
   }
 
   #follow(sent: Promise<void>, then: () => void): void {
@@ -183,7 +183,7 @@ export class Asking implements Wanted {
 
   #next(): void {
     this.#heard = undefined
-    this.#wait(this.#again ? this.#every / soonest : this.#every)
+    this.#wait(this.#again ? this.#every / SOONEST : this.#every)
   }
 
   /** Asks so many ms after it asked last. */

@@ -2,7 +2,7 @@ import { inRootContext } from '../base/context'
 import type { EventKey, Message, Transport } from '../transport'
 
 /** So many are with the transport at a time: it holds only so much, and that is for the user's own emits. */
-const mostUnderWay = 256
+const MOST_UNDER_WAY = 256
 
 interface Letter {
   readonly key: EventKey
@@ -46,7 +46,7 @@ export class Post {
   }
 
   #proceed(): void {
-    const room = mostUnderWay - this.#underWay
+    const room = MOST_UNDER_WAY - this.#underWay
     if (room > 0) for (const letter of this.#waiting.splice(0, room)) this.#send(letter)
     if (this.#underWay === 0) this.#whenEmpty?.()
   }

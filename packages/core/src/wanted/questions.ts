@@ -21,22 +21,22 @@ import type { Wanted } from './wanted'
  * Who asks has a home of its own under one name, and each `wanted` an id in it: there it is answered.
  *
  *     question  to the event that it is about      body = the id for the answer
- *     answer    to answersName and that id         body = "waits" | "ended" | "echo " number
+ *     answer    to ANSWERS_NAME and that id         body = "waits" | "ended" | "echo " number
  *
  * "waits" says that somebody waits; "ended" that one who did does so no more, without an outcome. An
  * echo is what who asks sends to itself.
  */
 
 /** The name that answers have: not one of an event, so that access rules can tell them apart. */
-export const answersName = '_answers'
+export const ANSWERS_NAME = '_answers'
 
 const replyForm = /^[\w-]{22}~[\w-]{11}$/
 
 /** So many answers wait for their turn: whoever asks more at once is not answered. */
-const mostWaiting = 16_384
+const MOST_WAITING = 16_384
 /** So many are told of the end of one event's waits, and of so many events: others find out when they ask next. */
-const mostAskers = 8
-const mostAsked = 16_384
+const MOST_ASKERS = 8
+const MOST_ASKED = 16_384
 
 const hasOutcome: ReadonlySet<Outcome | StreamOutcome> = new Set([
   'event',
@@ -87,7 +87,7 @@ export class Questions {
     this.#ids ??= new Ids(true)
     const asking = new Asking(key, this.#ids.create(), options, this.#askingHost)
     if (this.#answers === undefined) {
-      this.#answers = this.#host.subscriptions.home(answersName, this.#ids.suffix)
+      this.#answers = this.#host.subscriptions.home(ANSWERS_NAME, this.#ids.suffix)
       this.#answers.acquire()
     }
     this.#askings.set(asking.reply, asking)
@@ -108,7 +108,7 @@ export class Questions {
         this.#question(key, message.body)
         break
       case 'answer':
-        if (key.name === answersName) this.#answer(this.#askings.get(key.id), message.body)
+        if (key.name === ANSWERS_NAME) this.#answer(this.#askings.get(key.id), message.body)
         break
       default:
         this.#host.reports.once('kind', key.name, 'outputStore', () => new UnsupportedError(isOfLaterKind(key)))
@@ -171,7 +171,7 @@ export class Questions {
     }
     const entry = subscriptions.find(key.name)
     if (entry === undefined || !(entry.waits.has(key.id) || entry.streams.has(key.id))) return
-    if (this.#post.waiting >= mostWaiting) return
+    if (this.#post.waiting >= MOST_WAITING) return
     this.#remember(key, reply)
     waits.whenOneEnds = this.#ended
     this.#say(reply, 'waits').catch((error: unknown) => {
@@ -185,8 +185,8 @@ export class Questions {
     const at = textOf(key)
     const askers = this.#askers.get(at)
     if (askers === undefined) {
-      if (this.#askers.size < mostAsked) this.#askers.set(at, new Set([reply]))
-    } else if (askers.size < mostAskers) askers.add(reply)
+      if (this.#askers.size < MOST_ASKED) this.#askers.set(at, new Set([reply]))
+    } else if (askers.size < MOST_ASKERS) askers.add(reply)
   }
 
   /** One has ended: if it was the last, nobody here is asked for any more. */
@@ -196,12 +196,12 @@ export class Questions {
     if (askers === undefined || entry.waits.has(id) || entry.streams.has(id)) return
     this.#askers.delete(at)
     if (this.#askers.size === 0) this.#host.waits.whenOneEnds = undefined
-    if (hasOutcome.has(outcome) || this.#post.waiting >= mostWaiting) return
+    if (hasOutcome.has(outcome) || this.#post.waiting >= MOST_WAITING) return
     for (const reply of askers) this.#say(reply, 'ended').catch(noop)
   }
 
   #say(reply: string, body: string): Promise<void> {
-    return this.#post.send({ name: answersName, id: reply }, { kind: 'answer', body })
+    return this.#post.send({ name: ANSWERS_NAME, id: reply }, { kind: 'answer', body })
   }
 }
 
@@ -218,5 +218,5 @@ function isUnreadable({ name }: EventKey): string {
 }
 
 function isDeaf({ name }: EventKey): string {
-  return `whether anybody waits for event ${quoted(name)} is not known: nothing comes back of what is sent to ${quoted(answersName)}`
+  return `whether anybody waits for event ${quoted(name)} is not known: nothing comes back of what is sent to ${quoted(ANSWERS_NAME)}`
 }

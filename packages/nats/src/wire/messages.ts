@@ -23,7 +23,7 @@ const KEPT = 'Se-Kept'
 const ODD = 'Se-Headers'
 
 /** Headers with a meaning to NATS or to us. */
-const OWNED = /^(nats|kv|se)-/i
+const owned = /^(nats|kv|se)-/i
 
 /** Beside a message that is stored: for how many ms it is kept. */
 const KEEP = 'Se-Keep'
@@ -62,7 +62,7 @@ function encodeHeaders(headers: Readonly<Record<string, string>>, wire: MsgHdrs)
 function isPlain(name: string, value: string): boolean {
   return (
     /^[!#$%&'*+.^`|~\w-]+$/.test(name) &&
-    !OWNED.test(name) &&
+    !owned.test(name) &&
     !/[\u0000-\u001f\u007f]/.test(value) &&
     value.trim() === value &&
     value.isWellFormed()
@@ -116,7 +116,7 @@ function decodeBody(name: string, form: string, data: Uint8Array): string | Uint
 }
 
 function decodeHeaders(name: string, wire: ReceivedHeaders): Record<string, string> | undefined {
-  const own = [...wire].filter(([header]) => !OWNED.test(header))
+  const own = [...wire].filter(([header]) => !owned.test(header))
   const odd = wire.get(ODD)
   if (odd === undefined) return own.length === 0 ? undefined : Object.fromEntries(own)
   let parsed: unknown

@@ -13,17 +13,17 @@ import type { EventKey, Topic } from 'server-events'
  * share one.
  */
 
-const RESERVED = /[^-/\w]/
-const ALL_RESERVED = /[^-/\w]/gu
+const reserved = /[^-/\w]/
+const allReserved = /[^-/\w]/gu
 
 export function encodeToken(text: string): string {
-  if (!RESERVED.test(text)) return text
-  return text.replace(ALL_RESERVED, (char) => Buffer.from(char).toString('hex').toUpperCase().replace(/../g, '=$&'))
+  if (!reserved.test(text)) return text
+  return text.replace(allReserved, (char) => Buffer.from(char).toString('hex').toUpperCase().replace(/../g, '=$&'))
 }
 
 /** `undefined` for what `encodeToken` would not have written. */
 export function decodeToken(token: string): string | undefined {
-  if (!RESERVED.test(token)) return token
+  if (!reserved.test(token)) return token
   const text = token.replace(/(?:=[0-9A-F]{2})+/g, (run) => Buffer.from(run.replaceAll('=', ''), 'hex').toString())
   return encodeToken(text) === token ? text : undefined
 }

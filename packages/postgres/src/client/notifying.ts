@@ -9,7 +9,7 @@ import { Batcher } from './batcher'
 import type { Session } from './session'
 
 /** One transaction that notifies holds up every other one of the cluster that does. */
-const LIMITS = { count: 512, size: 1_048_576 }
+const limits = { count: 512, size: 1_048_576 }
 
 /** A notification does not survive a crash, so nobody waits for the disk. */
 const NOTIFY = `WITH lax AS MATERIALIZED (SELECT set_config('synchronous_commit', 'off', true))
@@ -28,7 +28,7 @@ export class Notifying {
   readonly #channels: Channels
   #number = 0
   readonly #batches = new Batcher<Notification>(
-    LIMITS,
+    limits,
     ({ text }) => text.length,
     (batch) => this.#notify(batch),
   )

@@ -9,8 +9,8 @@ import { Locked } from './locked'
 import { OutcomeTable } from './table'
 import type { Patience, Row, Write } from './table'
 
-const WRITES = { count: 256, size: 1_048_576 }
-const READS = { count: 512, size: Infinity }
+const limitsOfWrites = { count: 256, size: 1_048_576 }
+const limitsOfReads = { count: 512, size: Infinity }
 
 /** Not at once after the start: a fleet starts together. */
 const jittered = (ms: number): number => Math.round(ms * (0.75 + Math.random() / 2))
@@ -38,12 +38,12 @@ export class Outcomes implements LinkStore {
   #sweeping: NodeJS.Timeout | undefined
   #closed = false
   readonly #writes = new Batcher<Write>(
-    WRITES,
+    limitsOfWrites,
     ({ row }) => row?.body.length ?? 0,
     (batch) => this.#write(batch),
   )
   readonly #reads = new Batcher<Read>(
-    READS,
+    limitsOfReads,
     () => 0,
     (batch) => this.#read(batch),
   )

@@ -32,9 +32,13 @@ export type Patience = 50 | 1
 const SWEPT = 1_000
 
 /** What concerns one row, and not the others of its statement. */
-const OF_ROW = /^(40001|40P01|22...|23...|54...)$/
+const ofRow = /^(40001|40P01|22...|23...|54...)$/
 
-const WANTED: Readonly<Record<string, string>> = { key: 'bytea', body: 'bytea', expires_at: 'timestamp with time zone' }
+const columnTypes: Readonly<Record<string, string>> = {
+  key: 'bytea',
+  body: 'bytea',
+  expires_at: 'timestamp with time zone',
+}
 
 /** The statements. Writers lock rows in the order of keys, so that no two wait for each other. */
 export class OutcomeTable {
@@ -53,7 +57,7 @@ export class OutcomeTable {
 
   /** Whether a batch without one of its rows might pass. */
   static isOfRow(error: unknown): boolean {
-    return OF_ROW.test(sqlState(error) ?? '')
+    return ofRow.test(sqlState(error) ?? '')
   }
 
   /** Whether a row is held by somebody's open transaction, or the table. */
@@ -167,7 +171,7 @@ export class OutcomeTable {
     )
     if (rows.length === 0) throw unfit(this.#place, this.#name, 'it is not there')
     const columns = new Map(rows.map((row) => [row['name'], row]))
-    for (const [name, type] of Object.entries(WANTED))
+    for (const [name, type] of Object.entries(columnTypes))
       if (columns.get(name)?.['type'] !== type) throw unfit(this.#place, this.#name, `column ${name} has to be ${type}`)
     if (columns.get('key')?.['is_unique'] !== true)
       throw unfit(this.#place, this.#name, 'column key has to be the primary key')

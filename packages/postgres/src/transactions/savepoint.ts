@@ -16,7 +16,7 @@ export type FoundRow = Readonly<Record<string, unknown>>
 const NAME = 'server_events'
 
 /** There is no transaction, or one that a statement has failed in before: either way no savepoint of ours. */
-const NOT_SET = new Set(['25P01', '25P02'])
+const notSet = new Set(['25P01', '25P02'])
 
 /** What was asked last of each client: a savepoint of ours must not be set before the one before is released. */
 const last = new WeakMap<TransactionClient, Promise<unknown>>()
@@ -39,7 +39,7 @@ async function runBehindSavepoint(client: TransactionClient, sql: string): Promi
   try {
     return rowsOf(await client.query(`SAVEPOINT ${NAME}; ${sql}; RELEASE SAVEPOINT ${NAME}`))
   } catch (error) {
-    if (!NOT_SET.has(sqlState(error) ?? ''))
+    if (!notSet.has(sqlState(error) ?? ''))
       await client.query(`ROLLBACK TO SAVEPOINT ${NAME}; RELEASE SAVEPOINT ${NAME}`).catch(() => undefined)
     throw error
   }

@@ -21,7 +21,7 @@ export interface TransactionSettings {
 }
 
 /** How much is stored by one statement. */
-const AT_A_TIME = { count: 256, size: 1_048_576 }
+const limits = { count: 256, size: 1_048_576 }
 
 /** What is there is to be this, for so many ms. */
 interface Row {
@@ -59,7 +59,7 @@ export class Transaction {
   readonly #table: string
   #isOver = false
   readonly #asked = new Batcher<Emit | Task>(
-    AT_A_TIME,
+    limits,
     (item) => ('row' in item ? item.row.body.length : 0),
     (batch) => this.#run(batch),
   )

@@ -20,7 +20,7 @@ const MOST_PIECES = 2_048
 /** How long an event may be on the wire, in bytes. */
 export const LONGEST_EVENT = ROOM * MOST_PIECES
 
-const HEAD = /^(\d{1,9}) ([0-9a-z]{1,12}) (\d{1,5}) (\d{1,5}) /
+const headOfPiece = /^(\d{1,9}) ([0-9a-z]{1,12}) (\d{1,5}) (\d{1,5}) /
 
 /** An event, and where it goes. */
 export interface Outgoing {
@@ -76,7 +76,7 @@ export class Assembly {
   add(processId: number, payload: string): string[] {
     const begun = this.#begun
     this.#begun = undefined
-    const head = HEAD.exec(payload)
+    const head = headOfPiece.exec(payload)
     if (!head) throw unreadable()
     const [{ length }, version, number] = head
     const [index, count] = [Number(head[3]), Number(head[4])]

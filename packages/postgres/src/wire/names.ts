@@ -42,13 +42,13 @@ export function keyOf(prefix: string, { name, id }: EventKey): Buffer {
 }
 
 /** How `encodeEvent` begins. */
-const ADDRESS = /^\{"name":("(?:[^"\\]|\\.)*"),"id":("(?:[^"\\]|\\.)*"),/
+const headOfEvent = /^\{"name":("(?:[^"\\]|\\.)*"),"id":("(?:[^"\\]|\\.)*"),/
 
 /** Whom an event is for, without reading all of it; `undefined` if that takes reading it. */
 export function addressOf(text: string): EventKey | undefined {
   try {
     // Throws where a name has megabytes and no end.
-    const [, name, id] = ADDRESS.exec(text) ?? []
+    const [, name, id] = headOfEvent.exec(text) ?? []
     if (name === undefined || id === undefined) return undefined
     return { name: JSON.parse(name) as string, id: JSON.parse(id) as string }
   } catch {

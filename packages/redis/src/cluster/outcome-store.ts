@@ -20,7 +20,7 @@ const SLOTS_TIMEOUT = 1_000
 /** After so many in a row a request waits like one whose master is away: nodes may send it round in circles. */
 const MAX_REDIRECTIONS = 2
 /** As a node, or a proxy before it, says that a key is elsewhere. */
-const REDIRECTION = /^(?:ERR -?)?(?:MOVED|ASK) \d+ (\S+)/
+const redirection = /^(?:ERR -?)?(?:MOVED|ASK) \d+ (\S+)/
 
 const noop = (): void => undefined
 
@@ -102,7 +102,7 @@ export class ClusterOutcomeStore implements OutcomeStore, Router {
   refused(request: Request, error: unknown, { address }: ClusterNode): void {
     const { map } = this.#source
     const code = replyCode(error) ?? ''
-    const target = REDIRECTION.exec((error as Error).message)?.[1] ?? ''
+    const target = redirection.exec((error as Error).message)?.[1] ?? ''
     if (code === 'MOVED') {
       // Without an address it is found out where slots are, below.
       const isKnown = map.moved(request.slot, target, address)

@@ -140,7 +140,7 @@ export class Topology {
 }
 
 /** CRC16 as in XMODEM. */
-const CRC = Uint16Array.from({ length: 256 }, (_, byte) => {
+const crcTable = Uint16Array.from({ length: 256 }, (_, byte) => {
   let crc = byte << 8
   for (let bit = 0; bit < 8; bit++) crc = crc & 0x8000 ? (crc << 1) ^ 0x1021 : crc << 1
   return crc
@@ -152,6 +152,6 @@ export function slotOf(key: string): number {
   const close = open < 0 ? -1 : key.indexOf('}', open)
   const hashed = close > open + 1 ? key.slice(open + 1, close) : key
   let crc = 0
-  for (const byte of Buffer.from(hashed)) crc = ((crc << 8) & 0xffff) ^ (CRC[(crc >> 8) ^ byte] as number)
+  for (const byte of Buffer.from(hashed)) crc = ((crc << 8) & 0xffff) ^ (crcTable[(crc >> 8) ^ byte] as number)
   return crc % SLOTS
 }

@@ -23,20 +23,20 @@ const MAX_ENCODED = 3 * MAX_ID + 1
 const MAX_HEADERS = 64 * 1024
 
 /** How the text begins of what is neither an event nor a failure: its kind, and the form of its body. */
-const OTHER_KIND = /^([a-z]{1,32}) ([eqb])/
+const otherKind = /^([a-z]{1,32}) ([eqb])/
 
-const RESERVED = /[%:{}\u0000-\u001f]/
-const ALL_RESERVED = /[%:{}\u0000-\u001f]/g
+const reserved = /[%:{}\u0000-\u001f]/
+const allReserved = /[%:{}\u0000-\u001f]/g
 
 /** Percent-encodes what would separate something: names and ids in channels, ids in frames. */
 export function encodeName(text: string): string {
-  if (!RESERVED.test(text)) return text
-  return text.replace(ALL_RESERVED, (char) => `%${char.charCodeAt(0).toString(16).toUpperCase().padStart(2, '0')}`)
+  if (!reserved.test(text)) return text
+  return text.replace(allReserved, (char) => `%${char.charCodeAt(0).toString(16).toUpperCase().padStart(2, '0')}`)
 }
 
 /** `undefined` for what `encodeName` would not have written. */
 export function decodeName(text: string): string | undefined {
-  if (!RESERVED.test(text)) return text
+  if (!reserved.test(text)) return text
   const decoded = text.replace(/%([0-7][0-9A-F])/g, (_, hex: string) => String.fromCharCode(Number.parseInt(hex, 16)))
   return encodeName(decoded) === text ? decoded : undefined
 }
@@ -161,7 +161,7 @@ function messageOf(tag: string, header: string, text: string): Message | undefin
   if (headers === null) return undefined
   const lower = tag.toLowerCase()
   const [, kind, form = lower] =
-    lower === 'k' ? (OTHER_KIND.exec(text) ?? []) : [undefined, lower === 'f' ? 'failure' : 'event']
+    lower === 'k' ? (otherKind.exec(text) ?? []) : [undefined, lower === 'f' ? 'failure' : 'event']
   if (kind === undefined) return undefined
   const body = bodyOf(form, lower === 'k' ? text.slice(kind.length + 2) : text)
   if (body === undefined) return undefined

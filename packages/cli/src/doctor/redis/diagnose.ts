@@ -15,7 +15,7 @@ import { checkSettings } from './settings'
 import { checkFormerPeers, checkPatterns } from './traffic'
 
 /** A name that nobody has. */
-const nobodys = 'server-events-doctor'
+const NOBODYS = 'server-events-doctor'
 
 /** All that can be asked of a Redis, or of each master of a Cluster. It has been connected to just now. */
 export async function diagnoseRedis(server: ServerUrl, flags: DoctorFlags): Promise<Finding[]> {
@@ -42,11 +42,11 @@ async function examine(server: ServerUrl, host: Host, flags: DoctorFlags): Promi
     findings.push(await checkRole(publisher), checkTls(publisher, server), await checkPassword(options, server))
     // Before ours are among them.
     findings.push(await checkPatterns(publisher))
-    const probes = (flags.name ?? [nobodys]).map((name) => probeOf(name, flags))
+    const probes = (flags.name ?? [NOBODYS]).map((name) => probeOf(name, flags))
     const wanted = { ...flags, cluster: server.kind === 'redis-cluster', db: server.db }
     for (const probe of probes) findings.push(...(await checkPermissions(publisher, await dial(), probe, wanted)))
     findings.push(...(await checkSettings(publisher, flags)))
-    findings.push(...(await checkLatency(publisher, await dial(), probes[0] ?? probeOf(nobodys, flags))))
+    findings.push(...(await checkLatency(publisher, await dial(), probes[0] ?? probeOf(NOBODYS, flags))))
     const clock = await checkClock(publisher)
     const peers = flags.listen === 0 ? undefined : await checkFormerPeers(await dial(), flags.listen)
     return [...findings, ...[clock, peers].filter((finding) => finding !== undefined)]

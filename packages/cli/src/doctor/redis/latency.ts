@@ -3,20 +3,20 @@ import { percentile } from '../../percentile'
 import { docs, ok, warn } from '../finding'
 import type { Finding } from '../finding'
 import type { Client } from '../../redis/client'
-import { emptyFrame } from '../../redis/probe'
+import { EMPTY_FRAME } from '../../redis/probe'
 import type { Probe } from '../../redis/probe'
 
 /** In ms; from here on a wait feels it. */
-const slow = 100
-const samples = 200
+const SLOW = 100
+const SAMPLES = 200
 /** In ms, for each of the three. */
-const bound = 2_000
+const BOUND = 2_000
 
 /** How long a round trip takes on each side, and an event from one to the other. */
 export async function checkLatency(publisher: Client, subscriber: Client, probe: Probe): Promise<Finding[]> {
   const sides = [
-    ['latency of publishing', await publisher.rounds(samples, bound, 'PUBLISH', probe.emitted, emptyFrame)],
-    ['latency of subscribing', await subscriber.rounds(samples, bound, 'PING')],
+    ['latency of publishing', await publisher.rounds(SAMPLES, BOUND, 'PUBLISH', probe.emitted, EMPTY_FRAME)],
+    ['latency of subscribing', await subscriber.rounds(SAMPLES, BOUND, 'PING')],
     ['latency of an event', await deliveries(publisher, subscriber, probe)],
   ] as const
   return sides.flatMap(([check, taken]) => (taken.length === 0 ? [] : [judge(check, taken)]))
@@ -25,7 +25,7 @@ export async function checkLatency(publisher: Client, subscriber: Client, probe:
 function judge(check: string, taken: readonly number[]): Finding {
   const [p50, p99] = [percentile(taken, 0.5), percentile(taken, 0.99)]
   const found = `p50 ${p50.toFixed(2)} ms, p99 ${p99.toFixed(2)} ms, of ${taken.length}`
-  if (p99 < slow) return ok(check, found)
+  if (p99 < SLOW) return ok(check, found)
   return warn(
     check,
     found,
@@ -42,8 +42,8 @@ async function deliveries(publisher: Client, subscriber: Client, probe: Probe): 
     if (at === probe.emitted) heard()
   })
   const taken: number[] = []
-  const end = performance.now() + bound
-  while (taken.length < samples && performance.now() < end) {
+  const end = performance.now() + BOUND
+  while (taken.length < SAMPLES && performance.now() < end) {
     const began = performance.now()
     const arrived = new Promise<boolean>((resolve) => {
       const timer = setTimeout(() => resolve(false), end - began)
@@ -52,7 +52,7 @@ async function deliveries(publisher: Client, subscriber: Client, probe: Probe): 
         resolve(true)
       }
     })
-    const { refused } = await publisher.ask('PUBLISH', probe.emitted, emptyFrame)
+    const { refused } = await publisher.ask('PUBLISH', probe.emitted, EMPTY_FRAME)
     if (refused !== undefined) heard()
     if (refused !== undefined || !(await arrived)) break
     taken.push(performance.now() - began)

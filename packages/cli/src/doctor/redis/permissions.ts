@@ -1,7 +1,7 @@
 import { docs, bad, ok, warn } from '../finding'
 import type { Finding } from '../finding'
 import type { Client, Reply } from '../../redis/client'
-import { emptyFrame } from '../../redis/probe'
+import { EMPTY_FRAME } from '../../redis/probe'
 import type { Probe } from '../../redis/probe'
 
 /** What a process has to be allowed to do. */
@@ -61,7 +61,7 @@ function judge(name: string, { command, called, rule, reply, without, minor }: T
 }
 
 async function emitting(client: Client, { emitted }: Probe): Promise<Try> {
-  const reply = await client.ask('PUBLISH', emitted, emptyFrame)
+  const reply = await client.ask('PUBLISH', emitted, EMPTY_FRAME)
   return { command: 'PUBLISH', rule: `&${emitted}`, reply, without: 'nothing can be emitted' }
 }
 
@@ -80,7 +80,7 @@ async function keeping(client: Client, { key }: Probe, { side }: Wanted): Promis
   const rule = `~${key.replace(/[^:]*$/, '*')}`
   const tries: Try[] = []
   if (side !== 'wait') {
-    const reply = await client.ask('SET', key, emptyFrame, 'PX', 10_000)
+    const reply = await client.ask('SET', key, EMPTY_FRAME, 'PX', 10_000)
     tries.push({ command: 'SET', rule, reply, without: 'emits with keep reject with NotKeptError' })
   }
   if (side !== 'emit') {

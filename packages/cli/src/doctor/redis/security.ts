@@ -4,13 +4,13 @@ import { docs, ok, warn } from '../finding'
 import type { Finding } from '../finding'
 import { Client } from '../../redis/client'
 
-const day = 86_400_000
+const DAY = 86_400_000
 
 /** What stands between an eavesdropper and the events. */
 export function checkTls(client: Client, server: ServerUrl): Finding {
   const socket = client.tls
   if (socket) {
-    const left = Math.floor((Date.parse(socket.getPeerCertificate().valid_to) - Date.now()) / day)
+    const left = Math.floor((Date.parse(socket.getPeerCertificate().valid_to) - Date.now()) / DAY)
     const found = `${socket.getProtocol() ?? 'TLS'}, certificate valid for ${left} days`
     if (left >= 14) return ok('tls', found)
     return warn('tls', found, 'renew it: once it has expired no connection can be made', docs.tls)

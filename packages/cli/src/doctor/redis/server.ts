@@ -5,7 +5,7 @@ import { fieldsOf } from '../../redis/client'
 import type { Client } from '../../redis/client'
 
 /** The oldest major version that the tests of this library have run on. */
-const oldest = 6
+const OLDEST = 6
 
 /** What answers: version, and whether it is what the URL says. */
 export async function checkServer(client: Client, kind: ServerUrl['kind']): Promise<Finding[]> {
@@ -26,8 +26,8 @@ export async function checkServer(client: Client, kind: ServerUrl['kind']): Prom
     findings.push(
       bad('server', `${what}: this is a Sentinel, which knows where the master is but carries no events`, 'give the Sentinels to the transport as { sentinels, name }, and to this command the master that they name', docs.sentinel), // prettier-ignore
     )
-  else if (Number.parseInt(version) < oldest)
-    findings.push(warn('server', `${what}: older than what is tested`, `use Redis ${oldest} or later`, docs.operations))
+  else if (Number.parseInt(version) < OLDEST)
+    findings.push(warn('server', `${what}: older than what is tested`, `use Redis ${OLDEST} or later`, docs.operations))
   else findings.push(ok('server', what))
 
   if (mode === 'cluster' && kind === 'redis')
@@ -72,7 +72,7 @@ export async function checkRole(client: Client): Promise<Finding> {
 }
 
 /** In ms; what is told of ages and latencies across machines is off by that much. */
-const tolerated = 1_000
+const TOLERATED = 1_000
 
 export async function checkClock(client: Client): Promise<Finding | undefined> {
   const before = Date.now()
@@ -84,7 +84,7 @@ export async function checkClock(client: Client): Promise<Finding | undefined> {
   // Somewhere between asking and hearing; what is outside of it is off.
   const off = server < before ? server - before : server > after ? server - after : 0
   const found = `the clock of the server is ${Math.abs(off) < 1 ? 'as' : `${Math.round(Math.abs(off))} ms ${off < 0 ? 'behind' : 'ahead of'}`} ours`
-  if (Math.abs(off) <= tolerated) return ok('clock', found)
+  if (Math.abs(off) <= TOLERATED) return ok('clock', found)
   return warn(
     'clock',
     found,

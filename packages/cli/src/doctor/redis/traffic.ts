@@ -4,8 +4,8 @@ import type { Finding } from '../finding'
 import type { Client } from '../../redis/client'
 
 /** Of distinct patterns: from here on a PUBLISH costs several times, and tens of times as much. */
-const many = 100
-const tooMany = 1_000
+const MANY = 100
+const TOO_MANY = 1_000
 
 /** What every PUBLISH on the server pays, whosever it is. */
 export async function checkPatterns(client: Client): Promise<Finding> {
@@ -17,13 +17,13 @@ export async function checkPatterns(client: Client): Promise<Finding> {
   if (value === 0) return ok('patterns', 'none: nobody waits by one, nobody else uses them')
   const found = `${value} distinct, of all applications: a PUBLISH costs the server about ${cost.toFixed(cost < 10 ? 1 : 0)} times what it costs without`
   const fix = "what varies belongs in the id, not in the name; or take channels: 'name'"
-  if (value >= tooMany) return bad('patterns', found, fix, docs.channels)
-  if (value >= many) return warn('patterns', found, fix, docs.channels)
+  if (value >= TOO_MANY) return bad('patterns', found, fix, docs.channels)
+  if (value >= MANY) return warn('patterns', found, fix, docs.channels)
   return ok('patterns', found)
 }
 
 /** A busy server is not listened to for longer than it takes to know. */
-const enough = 2_000
+const ENOUGH = 2_000
 
 /**
  * Listens for a moment to whatever is published. 1.x has no prefix and no channel that could be asked for: its
@@ -37,7 +37,7 @@ export async function checkFormerPeers(client: Client, listen: number): Promise<
     stop = resolve
   })
   client.onMessage((channel, payload) => {
-    if (++heard >= enough) stop()
+    if (++heard >= ENOUGH) stop()
     const name = formerName(channel, payload)
     if (name !== undefined) names.add(name)
   })
