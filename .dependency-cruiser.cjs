@@ -1,33 +1,56 @@
 // Import directions: core knows no transport, the engine knows no ServerEvents, and nobody reaches past a front door.
 
-/** The wings of core, from top to bottom: what stands in one line knows nothing of the lines above, nor of its neighbours. */
-const floors = [
-  ['(server-events|index)\\.'],
-  ['engine/'],
-  ['waits/'],
-  ['outcomes/', 'emits/'],
-  ['registry/'],
-  ['pending/'],
-  ['messages/'],
-  ['observe/'],
-  ['base/'],
-  ['(codec|errors|event-map|home|options|standard-schema|text|transport|transport-errors)\\.'],
-]
+/**
+ * The wings of a package, from top to bottom: what stands in one line knows nothing of the lines above, nor of its
+ * neighbours. What stands in none is at the bottom, where all may know each other.
+ */
+const houses = {
+  cli: [['(main|program)\\.'], ['commands/'], ['doctor/'], ['redis/']],
+  conformance: [['(index|transport-conformance)\\.'], ['cases/']],
+  core: [
+    // Who does not write a transport, or seal one, does not load what that takes.
+    ['(server-events|index)\\.', 'sealed/', 'transport-kit/'],
+    ['engine/'],
+    ['wanted/'],
+    ['waits/'],
+    ['outcomes/', 'emits/'],
+    ['registry/'],
+    ['pending/'],
+    ['messages/'],
+    ['observe/'],
+    ['base/'],
+  ],
+  nats: [['(index|nats-transport)\\.'], ['client/'], ['store/'], ['wire/']],
+  postgres: [['(index|postgres-transport)\\.'], ['client/', 'transactions/'], ['outcomes/'], ['session/', 'wire/']],
+  redis: [
+    ['(index|names|redis-transport)\\.'],
+    ['source\\.'],
+    ['cluster/', 'publish/', 'subscribe/'],
+    ['outcomes/'],
+    ['client/', 'wire/'],
+  ],
+}
 
-const upwards = floors.flatMap((floor, index) =>
-  floor.map((wing) => ({
-    name: `core-upwards-from-${wing.replace(/\W.*/, '') || 'leaves'}`,
-    comment: 'Imports between the wings of core point downwards only.',
+const upwards = Object.entries(houses).flatMap(([name, floors]) => {
+  const src = `^packages/${name}/src/`
+  const inSrc = (wings) => wings.map((wing) => src + wing)
+  const refuse = (wing, from, above) => ({
+    name: `${name}-upwards-from-${wing}`,
+    comment: 'Imports between the wings of a package point downwards only.',
     severity: 'error',
-    from: { path: `^packages/core/src/${wing}` },
-    to: {
-      path: [
-        ...floors.slice(0, index).flat(),
-        ...(index < floors.length - 1 ? floor.filter((other) => other !== wing) : []),
-      ].map((above) => `^packages/core/src/${above}`),
-    },
-  })),
-)
+    from,
+    to: { path: inSrc(above) },
+  })
+  return [
+    ...floors.flatMap((floor, index) =>
+      floor.map((wing) => {
+        const above = [...floors.slice(0, index).flat(), ...floor.filter((other) => other !== wing)]
+        return refuse(wing.replace(/\W+$/, ''), { path: src + wing }, above)
+      }),
+    ),
+    refuse('the-bottom', { path: src, pathNot: inSrc(floors.flat()) }, floors.flat()),
+  ]
+})
 
 /** @type {import('dependency-cruiser').IConfiguration} */
 module.exports = {
@@ -98,13 +121,6 @@ module.exports = {
       severity: 'error',
       from: { path: '^packages/core/src/sealed/' },
       to: { path: '^packages/core/src/', pathNot: '^packages/core/src/(sealed/|(transport|errors|text)\\.ts$)' },
-    },
-    {
-      name: 'core-without-transport-kit',
-      comment: 'Who does not write a transport, or seal one, does not load what that takes.',
-      severity: 'error',
-      from: { path: '^packages/core/src/', pathNot: '^packages/core/src/(sealed|transport-kit)/' },
-      to: { path: '^packages/core/src/(sealed|transport-kit)/' },
     },
     {
       name: 'memory-without-ioredis',

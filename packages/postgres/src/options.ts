@@ -2,7 +2,7 @@ import type { ClientConfig } from 'pg'
 import { InvalidArgumentError } from 'server-events'
 import { boundsChecks, boundsDefaults, integer, separate as separated } from 'server-events/transport-kit'
 import type { Bounds, Check, Filled } from 'server-events/transport-kit'
-import { checkTable } from './outcomes/migration'
+import { checkTable } from './table-name'
 
 /** What this transport has to decide for itself. */
 type Reserved =

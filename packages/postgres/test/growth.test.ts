@@ -1,7 +1,7 @@
 import { growthOf, linear } from '@server-events/testing'
 import type { LinkEvents } from 'server-events/transport-kit'
 import { Listening } from '../src/client/listening'
-import type { Session } from '../src/client/session'
+import type { Session } from '../src/session/session'
 import { Channels } from '../src/wire/names'
 
 /*

@@ -1,6 +1,6 @@
 import type { LinkEvents } from 'server-events/transport-kit'
 import { Listening } from '../src/client/listening'
-import type { Session } from '../src/client/session'
+import type { Session } from '../src/session/session'
 import { Channels } from '../src/wire/names'
 import { rejection } from './support'
 

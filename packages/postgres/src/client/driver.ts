@@ -5,9 +5,9 @@ import { failedAt, ours } from 'server-events/transport-kit'
 import type { Driver, Link, LinkEvents } from 'server-events/transport-kit'
 import { connectionTrouble, tooOld } from '../errors'
 import type { PostgresClientOptions, Settings } from '../options'
+import { Session } from '../session/session'
 import { PostgresLink } from './link'
 import { RefusingLink } from './refusing-link'
-import { Session } from './session'
 
 /** What this transport asks, no server before this version understands. */
 const OLDEST = 12

@@ -2,10 +2,10 @@ import type { ConnectionError, EventKey, Message, Topic } from 'server-events'
 import type { Link, LinkEvents, LinkStore } from 'server-events/transport-kit'
 import type { Settings } from '../options'
 import { Outcomes } from '../outcomes/outcomes'
+import type { Session } from '../session/session'
 import { Channels } from '../wire/names'
 import { Listening } from './listening'
 import { Notifying } from './notifying'
-import type { Session } from './session'
 
 /** What a link asks of who made it. */
 export interface LinkHost {

@@ -4,11 +4,11 @@ import type { Message, Topic } from 'server-events'
 import { decodeEvent, TransientRefusal, withTimeout } from 'server-events/transport-kit'
 import type { LinkEvents } from 'server-events/transport-kit'
 import { answer, pooled } from '../errors'
+import { Batcher } from '../session/batcher'
+import type { Session } from '../session/session'
 import { Assembly } from '../wire/frames'
 import { addressOf } from '../wire/names'
 import type { Channels } from '../wire/names'
-import { Batcher } from './batcher'
-import type { Session } from './session'
 
 /** How often it is looked how full the queue of notifications is, in ms, and from when on that is told. */
 const LOOK = 30_000

@@ -2,11 +2,11 @@ import { homeOf, PayloadTooLargeError } from 'server-events'
 import type { EventKey, Message } from 'server-events'
 import { encodeEvent, eventOf } from 'server-events/transport-kit'
 import { answer } from '../errors'
+import { Batcher } from '../session/batcher'
+import type { Session } from '../session/session'
 import { framesOf, LONGEST_EVENT } from '../wire/frames'
 import type { Outgoing } from '../wire/frames'
 import type { Channels } from '../wire/names'
-import { Batcher } from './batcher'
-import type { Session } from './session'
 
 /** One transaction that notifies holds up every other one of the cluster that does. */
 const limits = { count: 512, size: 1_048_576 }

@@ -1,6 +1,6 @@
 import type { UnsupportedError } from 'server-events'
 import type { Link, LinkStore } from 'server-events/transport-kit'
-import type { Session } from './session'
+import type { Session } from '../session/session'
 
 /** A connection to a server that cannot do what this transport needs: that is the answer to whatever is asked. */
 export class RefusingLink implements Link {

@@ -1,26 +1,11 @@
 import { createHash } from 'node:crypto'
 import { InvalidArgumentError } from 'server-events'
+import { checkTable, quotedTable } from '../table-name'
 
 /** Options of `postgresMigration`. */
 export interface PostgresMigrationOptions {
   /** As option `table` of PostgresTransport; `'server_events_outcomes'` by default. */
   readonly table?: string | undefined
-}
-
-const WANTED =
-  'a name of letters, digits and "_" of at most 63 characters, if need be with a schema before it: "app.outcomes"'
-
-/** What is wanted of the name of a table instead of this; `undefined` if it will do. */
-export function checkTable(value: unknown): string | undefined {
-  return typeof value === 'string' && /^([a-z_]\w{0,62}\.)?[a-z_]\w{0,62}$/i.test(value) ? undefined : WANTED
-}
-
-/** As it stands in statements. */
-export function quotedTable(table: string): string {
-  return table
-    .split('.')
-    .map((part) => `"${part}"`)
-    .join('.')
 }
 
 /**
@@ -29,7 +14,8 @@ export function quotedTable(table: string): string {
  * @throws InvalidArgumentError
  */
 export function postgresMigration({ table = 'server_events_outcomes' }: PostgresMigrationOptions = {}): string {
-  if (checkTable(table) !== undefined) throw new InvalidArgumentError(`option table must be ${WANTED}`)
+  const wanted = checkTable(table)
+  if (wanted !== undefined) throw new InvalidArgumentError(`option table must be ${wanted}`)
   return `CREATE TABLE IF NOT EXISTS ${quotedTable(table)} (
   key bytea PRIMARY KEY,
   body bytea NOT NULL,

@@ -1,7 +1,7 @@
 import type { Message, Once } from 'server-events'
-import type { Rows, Session } from '../client/session'
 import { sqlState, unfit } from '../errors'
-import { quotedTable } from './migration'
+import type { Rows, Session } from '../session/session'
+import { quotedTable } from '../table-name'
 
 /** What is kept. */
 export interface Row {

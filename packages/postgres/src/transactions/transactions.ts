@@ -2,8 +2,8 @@ import { AsyncLocalStorage } from 'node:async_hooks'
 import { EventEmitter } from 'node:events'
 import { InvalidArgumentError } from 'server-events'
 import type { Announcements } from './announcements'
-import { Transaction } from './transaction'
 import type { TransactionClient } from './savepoint'
+import { Transaction } from './transaction'
 import type { TransactionSettings } from './transaction'
 
 /** Which transaction of the user's whoever calls is in. */
