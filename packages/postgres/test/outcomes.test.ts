@@ -3,7 +3,7 @@ import type { PostgresServer } from '@server-events/testing'
 import { Client } from 'pg'
 import { postgresMigration } from '../src'
 import { keyOf } from '../src/wire/names'
-import { closeAll, event, execute, open, rejection } from './support'
+import { closeAll, event, execute, open, rejection, sentinel } from './support'
 
 let postgres: PostgresServer
 
@@ -56,14 +56,38 @@ describe('the table', () => {
     expect(await execute(postgres, 'SELECT key FROM app.outcomes')).toEqual([{ key: keyOf('se', key(1)) }])
   })
 
-  test('has an index of its own, however long its name', async () => {
-    const tables = ['a', 'b'].map((end) => `${'x'.repeat(62)}${end}`)
-    await execute(postgres, tables.map((table) => postgresMigration({ table })).join(''))
-    const indexes = await execute(
-      postgres,
-      `SELECT tablename FROM pg_indexes WHERE tablename LIKE 'xxx%' AND indexdef LIKE '%(expires_at)' ORDER BY 1`,
-    )
-    expect(indexes).toEqual(tables.map((tablename) => ({ tablename })))
+  test('has an index of its own, whatever its name', async () => {
+    const long = 'x'.repeat(62)
+    // An index of one table must not have the name of another one: it would not be made, and nobody would be told.
+    const names = [
+      `${long}a`,
+      `${long}b`,
+      'jobs_expires_at',
+      'jobs',
+      'JOBS',
+      'select',
+      'odd.Jobs',
+      'odd.jobs',
+      'gone',
+      'free',
+      'kept',
+    ]
+    await execute(postgres, 'CREATE SCHEMA odd')
+    for (const table of names) {
+      const sql = postgresMigration({ table })
+      await execute(postgres, sql + sql)
+      const indexes = await execute(
+        postgres,
+        `SELECT count(*)::int FROM pg_indexes WHERE indexdef LIKE '%(expires_at)' AND
+        (tablename = '${table}' OR schemaname || '.' || tablename = '${table}')`,
+      )
+      expect([table, indexes]).toEqual([table, [{ count: 1 }]])
+      const { transport } = open(postgres.url, { table })
+      await transport.keeper?.publish(key(1), event(table), 60_000)
+      expect(await transport.keeper?.recall([key(1)])).toEqual([event(table)])
+      await transport.keeper?.forget(key(1))
+      expect(await transport.keeper?.recall([key(1)])).toEqual([undefined])
+    }
   })
 
   test('is not needed by who has no use for it', async () => {
@@ -179,6 +203,37 @@ describe('rows that open transactions of others hold', () => {
     await Promise.all([...forgotten, other])
     expect(await keeper?.recall(mixed)).toEqual(mixed.map(() => undefined))
   })
+})
+
+test('a table that somebody holds as a whole, as a migration does, holds up no plain event, and no connection is given up', async () => {
+  const both = open(postgres.url, { publishTimeout: 60_000, sweep: 20 })
+  const { keeper } = both.transport
+  await both.transport.subscribe({ name: 'report' })
+  const client = new Client(postgres.url)
+  await client.connect()
+  try {
+    await sentinel(both, both, key('before'))
+    await keeper?.publish({ name: 'found', id: '1' }, event('found'), 60_000)
+    await client.query('BEGIN; LOCK TABLE server_events_outcomes IN ACCESS EXCLUSIVE MODE')
+    const kept = rejection(keeper!.publish({ name: 'kept', id: '1' }, event('too late'), 60_000))
+    const once = rejection(keeper!.publish({ name: 'once', id: '1' }, event('first'), 60_000, () => 'other'))
+    const forgotten = keeper!.forget({ name: 'forgotten', id: '1' })
+    const found = keeper!.recall([{ name: 'found', id: '1' }])
+    for (let i = 0; i < 20; i++) await sentinel(both, both, key(i))
+    expect(await kept).toMatchObject({ code: 'ERR_NOT_KEPT' })
+    expect(await once).toMatchObject({ code: 'ERR_UNCERTAIN' })
+    const closed = open(postgres.url)
+    const left = rejection(closed.transport.keeper!.publish({ name: 'left', id: '1' }, event('left'), 60_000))
+    await closed.transport.publish(key('plain'), event('plain'))
+    await closed.transport.close()
+    expect(await left).toMatchObject({ code: 'ERR_UNCERTAIN' })
+    await client.query('ROLLBACK')
+    await forgotten
+    expect(await found).toEqual([event('found')])
+    expect(both.receiver.log).toEqual(['outputStore up', 'inputStore up'])
+  } finally {
+    await client.end()
+  }
 })
 
 test('a body that cannot be read fails nobody else who reads', async () => {

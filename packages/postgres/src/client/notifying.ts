@@ -12,9 +12,8 @@ import type { Channels } from '../wire/names'
 const limits = { count: 512, size: 1_048_576 }
 
 /** A notification does not survive a crash, so nobody waits for the disk. */
-const NOTIFY = `WITH lax AS MATERIALIZED (SELECT set_config('synchronous_commit', 'off', true))
-SELECT pg_notify(n.channel, n.payload)
-FROM lax, unnest($1::text[], $2::text[]) WITH ORDINALITY AS n(channel, payload, i) ORDER BY n.i`
+const NOTIFY = `SELECT set_config('synchronous_commit', 'off', true), pg_notify(n.channel, n.payload)
+FROM unnest($1::text[], $2::text[]) AS n(channel, payload)`
 
 interface Notification extends Outgoing {
   readonly resolve: () => void

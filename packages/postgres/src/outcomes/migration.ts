@@ -25,9 +25,7 @@ CREATE INDEX IF NOT EXISTS "${indexOf(table.slice(table.indexOf('.') + 1))}" ON 
 `
 }
 
-/** PostgreSQL takes 63 bytes, and would leave the index of another table in peace. */
+/** No other table has this name, which an index must not share: PostgreSQL would leave that in peace, and make no index. */
 function indexOf(table: string): string {
-  const name = `${table}_expires_at`
-  if (name.length <= 63) return name
   return `${table.slice(0, 30)}_${createHash('sha256').update(table).digest('hex').slice(0, 16)}_expires_at`
 }

@@ -1,6 +1,6 @@
 import type { Message, Once } from 'server-events'
 import { sqlState, unfit } from '../errors'
-import type { Rows, Session } from '../session/session'
+import type { Session } from '../session/session'
 import { quotedTable } from '../table-name'
 
 /** What is kept. */
@@ -25,7 +25,7 @@ export interface Write {
   readonly reject: (error: Error) => void
 }
 
-/** How long a statement waits for a row that somebody's open transaction holds, in ms: all emits wait behind it. */
+/** How long a statement waits for a row, or the table, that somebody's open transaction holds, in ms: all emits wait behind it. */
 export type Patience = 50 | 1
 
 /** How many rows that have expired go at a time. */
@@ -40,7 +40,7 @@ const columnTypes: Readonly<Record<string, string>> = {
   expires_at: 'timestamp with time zone',
 }
 
-/** The statements. Writers lock rows in the order of keys, so that no two wait for each other. */
+/** The statements. Writers lock rows in the order of keys, so that no two wait for each other. Nothing in them has a name that the table may have. */
 export class OutcomeTable {
   readonly #session: Session
   readonly #place: string
@@ -76,26 +76,30 @@ export class OutcomeTable {
     return checked
   }
 
-  /** Which of these keys have a row that somebody else holds. One that is only being inserted is not seen. */
+  /** Which of these keys have a row that somebody else holds: all if it is the table. One that is only being inserted is not seen. */
   async locked(keys: readonly Buffer[]): Promise<ReadonlySet<string>> {
-    const list = `ARRAY[${keys.map((key) => `'\\x${key.toString('hex')}'`).join()}]::bytea[]`
-    const rows = await this.#session.query(
-      `SELECT set_config('lock_timeout', '1ms', true);
-      WITH free AS MATERIALIZED (
-        SELECT key FROM ${this.#quoted} WHERE key = ANY(${list}) FOR UPDATE SKIP LOCKED
-      ) SELECT encode(key, 'hex') AS key FROM ${this.#quoted} WHERE key = ANY(${list})
-      AND key NOT IN (SELECT key FROM free)`,
-    )
-    return new Set(rows.map(({ key }) => String(key)))
+    try {
+      const rows = await this.#session.impatientQuery(
+        1,
+        `SELECT encode(key, 'hex') AS key FROM ${this.#quoted} WHERE key = ANY($1::bytea[]) AND key <> ALL(ARRAY(
+          SELECT key FROM ${this.#quoted} WHERE key = ANY($1::bytea[]) FOR UPDATE SKIP LOCKED
+        ))`,
+        [keys],
+      )
+      return new Set(rows.map(({ key }) => String(key)))
+    } catch (error) {
+      if (!OutcomeTable.isLocked(error)) throw error
+      return new Set(keys.map((key) => key.toString('hex')))
+    }
   }
 
   async upsert(rows: readonly Row[], patience: Patience): Promise<void> {
-    await this.#patiently(patience, this.#insert, columnsOf(rows))
+    await this.#session.impatientQuery(patience, this.#insert, columnsOf(rows))
   }
 
   /** Whether each is there now: not where something else is that has not expired, which stays. */
   async insert(rows: readonly Row[], patience: Patience): Promise<boolean[]> {
-    const inserted = await this.#patiently(
+    const inserted = await this.#session.impatientQuery(
       patience,
       `${this.#insert} WHERE kept.expires_at <= clock_timestamp() RETURNING encode(kept.key, 'hex') AS key`,
       columnsOf(rows),
@@ -106,45 +110,44 @@ export class OutcomeTable {
 
   /** Whether it is there now: not where there is something else than this body. */
   async replace({ key, body, ms }: Row, instead: Buffer, patience: Patience): Promise<boolean> {
-    const replaced = await this.#patiently(
+    const replaced = await this.#session.impatientQuery(
       patience,
-      `UPDATE ${this.#quoted} AS kept SET body = $2, expires_at = clock_timestamp() + $3::float8 * interval '1 ms'
-      FROM patience WHERE key = $1 AND body = $4 RETURNING 1 AS one`,
+      `UPDATE ${this.#quoted} SET body = $2, expires_at = clock_timestamp() + $3::float8 * interval '1 ms'
+      WHERE key = $1 AND body = $4 RETURNING 1 AS one`,
       [key, body, ms, instead],
     )
     return replaced.length > 0
   }
 
   async remove(keys: readonly Buffer[], patience: Patience): Promise<void> {
-    await this.#patiently(
+    await this.#session.impatientQuery(
       patience,
-      `, gone AS (
-        SELECT kept.key FROM patience, ${this.#quoted} AS kept WHERE kept.key = ANY($1::bytea[])
-        ORDER BY kept.key FOR UPDATE OF kept
-      ) DELETE FROM ${this.#quoted} AS kept USING gone WHERE kept.key = gone.key`,
+      `DELETE FROM ${this.#quoted} WHERE key = ANY(ARRAY(
+        SELECT key FROM ${this.#quoted} WHERE key = ANY($1::bytea[]) ORDER BY key FOR UPDATE
+      ))`,
       [keys],
     )
   }
 
   /** One for each key, as the bytes that it is: in the server one that is no text would fail all of them. */
   async select(keys: readonly Buffer[]): Promise<(Buffer | undefined)[]> {
-    const rows = await this.#session.query(
-      `SELECT q.i, kept.body
-      FROM unnest($1::bytea[]) WITH ORDINALITY AS q(key, i)
-      JOIN ${this.#quoted} AS kept ON kept.key = q.key AND kept.expires_at > clock_timestamp()`,
+    const rows = await this.#session.impatientQuery(
+      50,
+      `SELECT key, body FROM ${this.#quoted} WHERE key = ANY($1::bytea[]) AND expires_at > clock_timestamp()`,
       [keys],
     )
-    const bodies: (Buffer | undefined)[] = keys.map(() => undefined)
-    for (const { i, body } of rows) bodies[Number(i) - 1] = body as Buffer
-    return bodies
+    const bodies = new Map(rows.map(({ key, body }) => [(key as Buffer).toString('latin1'), body as Buffer]))
+    return keys.map((key) => bodies.get(key.toString('latin1')))
   }
 
   /** Whether there may be more. By `now()`, which an index can look for: `clock_timestamp()` would be asked of each row. */
   async sweep(): Promise<boolean> {
-    const rows = await this.#session.query(
+    const rows = await this.#session.impatientQuery(
+      50,
       `DELETE FROM ${this.#quoted} WHERE key = ANY(ARRAY(
-        SELECT key FROM ${this.#quoted} WHERE expires_at < now() LIMIT ${SWEPT} FOR UPDATE SKIP LOCKED
+        SELECT key FROM ${this.#quoted} WHERE expires_at < now() LIMIT $1 FOR UPDATE SKIP LOCKED
       )) RETURNING 1 AS one`,
+      [SWEPT],
     )
     return rows.length === SWEPT
   }
@@ -152,13 +155,8 @@ export class OutcomeTable {
   get #insert(): string {
     return `INSERT INTO ${this.#quoted} AS kept (key, body, expires_at)
       SELECT r.key, r.body, clock_timestamp() + r.ms * interval '1 ms'
-      FROM patience, unnest($1::bytea[], $2::bytea[], $3::float8[]) AS r(key, body, ms) ORDER BY r.key
+      FROM unnest($1::bytea[], $2::bytea[], $3::float8[]) AS r(key, body, ms) ORDER BY r.key
       ON CONFLICT (key) DO UPDATE SET body = excluded.body, expires_at = excluded.expires_at`
-  }
-
-  #patiently(ms: Patience, sql: string, values: readonly unknown[]): Promise<Rows> {
-    const patience = `WITH patience AS MATERIALIZED (SELECT set_config('lock_timeout', '${ms}ms', true))`
-    return this.#session.query(`${patience} ${sql}`, values)
   }
 
   async #check(): Promise<void> {

@@ -1,6 +1,6 @@
 import { Socket } from 'node:net'
-import { Client } from 'pg'
-import type { QueryResult, types } from 'pg'
+import { Client, Query } from 'pg'
+import type { Connection, QueryResult, types } from 'pg'
 import { isEnding } from '../errors'
 import type { PostgresClientOptions } from '../options'
 
@@ -16,8 +16,10 @@ const parsers: Readonly<Record<number, (text: string) => unknown>> = {
   701: Number,
 }
 
+type Row = Readonly<Record<string, unknown>>
+
 /** Rows of a result, by column. */
-export type Rows = readonly Readonly<Record<string, unknown>>[]
+export type Rows = readonly Row[]
 
 /** One connection of `pg`, over a socket of our own: it can be ended whatever the client waits for. */
 export class Session {
@@ -80,11 +82,26 @@ export class Session {
 
   /** Behind those before. Several statements only without values; then the rows are those of the last one. */
   query(text: string, values?: readonly unknown[]): Promise<Rows> {
+    return this.#ask(() => this.#client.query(text, values as unknown[] | undefined))
+  }
+
+  /** The same for one statement with values, which waits no longer than so many ms for each lock: then it fails with 55P03. */
+  impatientQuery(ms: number, text: string, values: readonly unknown[]): Promise<Rows> {
+    return this.#ask(
+      () =>
+        new Promise((resolve, reject) => {
+          const query = new Query(text, values as unknown[], (error, result) =>
+            error ? reject(error) : resolve(result),
+          )
+          this.#client.query(withLockTimeout(ms, query))
+        }),
+    )
+  }
+
+  #ask(run: () => Promise<unknown>): Promise<Rows> {
     const ask = async (): Promise<Rows> => {
-      const result = await this.#client
-        .query<Record<string, unknown>>(text, values as unknown[] | undefined)
-        .catch((error: unknown) => this.#failed(error))
-      const results = result as QueryResult<Record<string, unknown>> | QueryResult<Record<string, unknown>>[]
+      const results = (await run().catch((error: unknown) => this.#failed(error))) as
+        QueryResult<Row> | QueryResult<Row>[]
       return (Array.isArray(results) ? results.at(-1) : results)?.rows ?? []
     }
     const answered = this.#last.then(ask, ask)
@@ -108,4 +125,21 @@ export class Session {
       this.#socket.destroy()
     }
   }
+}
+
+/**
+ * Sets it before the statement and in its transaction, as both go out together: the statement itself could not, for the
+ * lock of its table is taken before it runs; and who sets it for the session sets it for others behind a pooler.
+ */
+function withLockTimeout(ms: number, query: Query): Query {
+  const submit = query.submit.bind(query)
+  query.submit = (connection: Connection) => {
+    connection.stream.cork()
+    connection.parse({ name: '', text: `SELECT FROM set_config('lock_timeout', '${ms}ms', true)`, types: [] }, true)
+    connection.bind({}, true)
+    connection.execute({}, true)
+    submit(connection)
+    connection.stream.uncork()
+  }
+  return query
 }
