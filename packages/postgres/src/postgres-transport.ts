@@ -71,7 +71,9 @@ export class PostgresTransport implements Transport {
 
   close(): Promise<void> {
     this.#closed = true
-    return this.#transport.close()
+    const close = (): Promise<void> => this.#transport.close()
+    // Who commits and closes would leave all waits to their last look.
+    return this.#announcements.lastWords()?.then(close) ?? close()
   }
 
   inTransaction(): boolean {

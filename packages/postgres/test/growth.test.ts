@@ -1,7 +1,9 @@
 import { growthOf, linear } from '@server-events/testing'
+import type { Transport } from 'server-events'
 import type { LinkEvents } from 'server-events/transport-kit'
 import { Listening } from '../src/client/listening'
 import type { Session } from '../src/session/session'
+import { Announcements } from '../src/transactions/announcements'
 import { Channels } from '../src/wire/names'
 
 /*
@@ -98,4 +100,13 @@ test('a name of megabytes that never ends is told like all that cannot be read',
   for (const text of [`{"name":"${'n'.repeat(16_000_000)}`, `{"name":"${'\\n'.repeat(8_000_000)}`])
     piecesOf(text, 7_900).forEach((piece) => hear('se.n', piece, 1))
   expect(told).toEqual(Array.from({ length: 2 }, () => 'a message was dropped: it cannot be read'))
+})
+
+test('a transaction of who never calls announce costs as much as the one before', async () => {
+  const remember = (count: number): void => {
+    const announcements = new Announcements({} as Transport)
+    for (let id = 0; id < count; id++)
+      announcements.remember([{ key: { name: 'n', id: `${id}` }, message: { kind: 'event', body: '[]' } }])
+  }
+  expect(await growthOf(remember, 2_000)).toBeLessThan(linear)
 })

@@ -91,6 +91,18 @@ describe('transaction', () => {
     expect(await count('jobs')).toBe(1)
   })
 
+  test('whoever closes right after it has told of it', async () => {
+    const { heard } = await listener()
+    await withClient(async (client) => {
+      for (const id of [1, 2, 3]) {
+        const worker = start()
+        await worker.transport.transaction(client, () => worker.events.emit('report', id, `${id}`))
+        await worker.events.close()
+      }
+    })
+    await eventually(() => heard.length === 3)
+  })
+
   test('rolls back when the work throws: nobody hears it, nobody finds it', async () => {
     const worker = start()
     const { heard, caughtUp } = await listener()

@@ -38,6 +38,11 @@ export class Batcher<T> {
     this.#running ??= this.#runAll()
   }
 
+  /** Nothing is left, nor under way. */
+  get isIdle(): boolean {
+    return this.#running === undefined
+  }
+
   /** Resolves when nothing is left. */
   async idle(): Promise<void> {
     await this.#running

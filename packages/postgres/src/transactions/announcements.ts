@@ -2,7 +2,8 @@ import { AsyncResource } from 'node:async_hooks'
 import { createHash } from 'node:crypto'
 import { performance } from 'node:perf_hooks'
 import type { EventKey, Message, Transport } from 'server-events'
-import { encodeEvent } from 'server-events/transport-kit'
+import { encodeEvent, withTimeout } from 'server-events/transport-kit'
+import { Batcher } from '../session/batcher'
 import type { Kept } from './transaction'
 
 /** Who has not committed for so long, in ms, has rolled back, or is found by the last look of the waits. */
@@ -10,6 +11,9 @@ const REMEMBERED = 60_000
 
 /** How many are remembered. */
 const MOST = 10_000
+
+/** How long the end of the transport waits for what is still to be told, in ms: without a server it cannot be. */
+const LAST_WORDS = 5_000
 
 /** How many are read at a time. */
 const AT_A_TIME = 512
@@ -27,6 +31,13 @@ export class Announcements {
   readonly #transport: Transport
   /** Connections that are opened here serve everybody, and belong to no caller. */
   readonly #context = new AsyncResource('server-events.announcements')
+  /** Of transactions of ours that are over: those that end while some are read are read together, after them. */
+  readonly #over = new Batcher<Pending>(
+    { count: AT_A_TIME, size: Infinity },
+    () => 0,
+    (batch) => this.#tellCommitted(batch).catch(ignore),
+  )
+  /** Of transactions of others, in the order of asking. */
   #pending: Pending[] = []
   #running: Promise<void> | undefined
   /** For all who have asked while it runs. */
@@ -41,13 +52,23 @@ export class Announcements {
    * back to a savepoint, or all of it by the user's own ROLLBACK. What cannot be told the waits find by their last look.
    */
   ended(kept: readonly Kept[]): void {
-    if (kept.length > 0) this.#tellCommitted(pendingOf(kept)).catch(ignore)
+    for (const one of pendingOf(kept)) this.#over.add(one)
+  }
+
+  /** Resolves when all transactions that are over have been told of, soon in any case; `undefined` if nothing is left to tell. */
+  lastWords(): Promise<void> | undefined {
+    if (this.#over.isIdle) return undefined
+    return withTimeout(LAST_WORDS, this.#over.idle(), () => new Error('too late')).catch(ignore)
   }
 
   /** Until the next `announce` that finds it committed. */
   remember(kept: readonly Kept[]): void {
     const now = performance.now()
-    this.#pending = [...this.#pending.filter((one) => !one.told && one.until > now), ...pendingOf(kept)].slice(-MOST)
+    for (const one of pendingOf(kept)) this.#pending.push(one)
+    const surplus = this.#pending.length - MOST
+    // What was asked first is over first: to look at all of them each time would make many transactions dear.
+    const first = this.#pending.findIndex(({ told, until }, index) => index >= surplus && !told && until > now)
+    this.#pending.splice(0, first < 0 ? this.#pending.length : first)
   }
 
   /**
