@@ -18,10 +18,16 @@ export function measureBy(meter: Meter, channels: Channels): () => void {
   const dropped = meter.createCounter(metrics.dropped, { unit: '{message}' })
   const gauge = meter.createObservableGauge(metrics.pending, { unit: '{wait}' })
 
-  /** Waits that were seen to begin and have not ended, by instance. */
-  const pending = new Map<string | number, number>()
+  /** Waits that were seen to begin and have not ended, by the name of their instance: of those without one together. */
+  const pending = new Map<string | undefined, Set<number>>()
+  const pendingOf = ({ instance }: { readonly instance: string | number }): Set<number> => {
+    const name = typeof instance === 'string' ? instance : undefined
+    const waits = pending.get(name) ?? new Set()
+    pending.set(name, waits)
+    return waits
+  }
   const observe: ObservableCallback = (result) => {
-    for (const [instance, waits] of pending) result.observe(waits, ofInstance({ instance }))
+    for (const [name, waits] of pending) result.observe(waits.size, ofInstance({ instance: name ?? 0 }))
   }
   gauge.addCallback(observe)
 
@@ -33,14 +39,12 @@ export function measureBy(meter: Meter, channels: Channels): () => void {
   channels.on('server-events:event:receive', (told) => {
     consumed.add(told.waits + told.streams + told.listeners, about(told, 'deliver', 'receive'))
   })
-  channels.on('server-events:wait:start', ({ instance }) => {
-    pending.set(instance, (pending.get(instance) ?? 0) + 1)
+  channels.on('server-events:wait:start', (told) => {
+    pendingOf(told).add(told.wait)
   })
   channels.on('server-events:wait:settle', (told) => {
-    const { instance, name, wait, way, duration } = told
-    const count = pending.get(instance) ?? 0
-    // Not one that began before this did.
-    if (wait !== undefined && count > 0) pending.set(instance, count - 1)
+    const { name, wait, way, duration } = told
+    if (wait !== undefined) pendingOf(told).delete(wait)
     operation.record(duration / 1_000, about(told, 'on', 'receive', errorOf(way)))
     settled.add(1, { ...ofInstance(told), [attributes.destination]: name, [attributes.way]: way })
   })
@@ -52,6 +56,10 @@ export function measureBy(meter: Meter, channels: Channels): () => void {
         processing.record((performance.now() - began) / 1_000, about(told, 'listen', 'process', error)),
       )
     }
+  })
+  // From 0 on: of a counter that begins with 1 Prometheus sees no increase.
+  channels.on('server-events:store:up', (told) => {
+    interruptions.add(0, { ...ofInstance(told), [attributes.side]: told.store })
   })
   channels.on('server-events:store:down', (told) => {
     interruptions.add(1, { ...ofInstance(told), [attributes.side]: told.store })

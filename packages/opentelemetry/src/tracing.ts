@@ -1,5 +1,13 @@
-import { context, propagation, ROOT_CONTEXT, SpanKind, SpanStatusCode, trace } from '@opentelemetry/api'
-import type { Context, Span, Tracer } from '@opentelemetry/api'
+import {
+  context,
+  isSpanContextValid,
+  propagation,
+  ROOT_CONTEXT,
+  SpanKind,
+  SpanStatusCode,
+  trace,
+} from '@opentelemetry/api'
+import type { Context, Span, SpanContext, Tracer } from '@opentelemetry/api'
 import { errorOf, ofSpan } from './attributes'
 import type { Channels, Told } from './channels'
 import { attributes } from './names'
@@ -24,6 +32,9 @@ export function traceBy(tracer: Tracer, channels: Channels): void {
       attributes: ofSpan(told, operation, 'send'),
     })
     propagation.inject(trace.setSpan(context.active(), span), told.headers)
+    // Without a propagator: what travels without headers is not known again when it has settled.
+    if (Object.keys(told.headers).length === 0 && isSpanContextValid(span.spanContext()))
+      told.headers['traceparent'] = traceparentOf(span.spanContext())
     sending.set(told.headers, span)
   })
 
@@ -110,6 +121,11 @@ function nameOf(error: unknown): string {
 function end(span: Span | undefined, error: string | undefined): void {
   if (error !== undefined) span?.setAttribute(attributes.error, error).setStatus({ code: SpanStatusCode.ERROR })
   span?.end()
+}
+
+/** As the W3C has it. */
+function traceparentOf({ traceId, spanId, traceFlags }: SpanContext): string {
+  return `00-${traceId}-${spanId}-${traceFlags.toString(16).padStart(2, '0')}`
 }
 
 function keyOf({ instance, name, id }: { instance: string | number; name: string; id: string }): string {

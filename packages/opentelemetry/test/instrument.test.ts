@@ -142,7 +142,10 @@ test('a wait ends as it ended', async () => {
   const aborted = events.on('report', 'aborted', { signal: abort.signal }).catch(() => undefined)
   abort.abort()
   await aborted
-  const ends = ['failed', 'late', 'aborted'].map((id) => {
+  const closed = events.on('report', 'closed').catch(() => undefined)
+  await events.close({ drain: 0 })
+  await closed
+  const ends = ['failed', 'late', 'aborted', 'closed'].map((id) => {
     const { status, attributes, links } = recorded.span('receive report', id)
     return [status.code, attributes['error.type'], links.length]
   })
@@ -150,6 +153,7 @@ test('a wait ends as it ended', async () => {
     [2, 'failure', 1],
     [2, 'timeout', 0],
     [2, 'aborted', 0],
+    [2, 'closed', 0],
   ])
   expect(recorded.span('send report').attributes['messaging.operation.name']).toBe('fail')
 })
@@ -218,6 +222,51 @@ test('metrics, without ids', async () => {
   await events.emit('report', 'one')
   await pending
   expect(await recorded.metrics()).toContain('server_events.waits.pending orders 0')
+})
+
+test('interruptions are counted from 0 on: of a counter that begins with 1 nobody sees an increase', async () => {
+  start()
+  await make({ name: 'orders', listen: ['report'] }).init()
+  expect(await recorded.metrics()).toEqual(
+    expect.arrayContaining([
+      'server_events.interruptions orders inputStore 0',
+      'server_events.interruptions orders outputStore 0',
+    ]),
+  )
+})
+
+test('what pends is told by the name of the instance, and of all without one together', async () => {
+  start()
+  const instances = [make(), make(), make({ name: 'orders' }), make({ name: 'reports' })]
+  const waits = instances.flatMap((events) => [events.on('report', 1), events.on('report', 2)])
+  const pending = async (): Promise<string[]> => (await recorded.metrics()).filter((line) => line.includes('pending'))
+  expect(await pending()).toEqual([
+    'server_events.waits.pending 4',
+    'server_events.waits.pending orders 2',
+    'server_events.waits.pending reports 2',
+  ])
+  await instances[0]!.emit('report', 1)
+  await Promise.all(waits.filter((_, i) => i % 2 === 0))
+  expect(await pending()).toEqual([
+    'server_events.waits.pending 2',
+    'server_events.waits.pending orders 1',
+    'server_events.waits.pending reports 1',
+  ])
+  await instances[0]!.emit('report', 2)
+  await Promise.all(waits)
+})
+
+test('instrumented twice by two parts of a program it tells once, until both have ended it', async () => {
+  const ends = [1, 2].map(() => instrument(undefined, { meterProvider }))
+  const events = make()
+  await events.emit('report', 1)
+  ends[0]!()
+  ends[0]!()
+  await events.emit('report', 2)
+  ends[1]!()
+  await events.emit('report', 3)
+  expect(recorded.spans().map(({ attributes }) => attributes['messaging.message.conversation_id'])).toEqual(['1', '2'])
+  expect(await recorded.metrics()).toContain('messaging.client.sent.messages server_events report emit send 2')
 })
 
 test('one of several instances', async () => {

@@ -18,11 +18,11 @@ export interface Recorded {
   clear(): void
 }
 
-/** The SDK, with exporters in memory and the context manager of Node. */
-export function startRecording(): Recorded {
+/** The SDK, with exporters in memory; registered with the context manager of Node, if it is not to be given by hand. */
+export function startRecording({ register } = { register: true }): Recorded {
   const spans = new InMemorySpanExporter()
   const tracerProvider = new NodeTracerProvider({ spanProcessors: [new SimpleSpanProcessor(spans)] })
-  tracerProvider.register()
+  if (register) tracerProvider.register()
   const exporter = new InMemoryMetricExporter(AggregationTemporality.DELTA)
   const meterProvider = new MeterProvider({ readers: [new PeriodicExportingMetricReader({ exporter })] })
   return {
