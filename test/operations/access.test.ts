@@ -192,6 +192,20 @@ describe.each([
     await admin.del('se:kept:report:12')
   })
 
+  test('kept once: what somebody else has stored is replaced with +eval, and without it the emit says so', async () => {
+    const keep = { keep: { report: { ms: 60_000, once: true } } } as const
+    await admin.set('se:kept:report:13', 'of somebody else')
+    const { events } = connect('once-worker', keep)
+    const error = await events.emit('report', 13, 'approved').catch((reason: unknown) => reason)
+    expect(error).toEqual(forbidden('se:kept:report:13'))
+    expect((error as Error).message).toContain('+eval')
+    await admin.call('ACL', 'SETUSER', 'once-worker', '+eval')
+    await events.emit('report', 13, 'approved')
+    expect(await connect('kept-api', keep).events.on('report', 13)).toEqual(['approved'])
+    await admin.call('ACL', 'SETUSER', 'once-worker', '-eval')
+    await admin.del('se:kept:report:13')
+  })
+
   test('a user for each side: it emits jobs and waits for reports, and cannot answer itself', async () => {
     const { events, told } = connect((role) => (role === 'publish' ? 'api-out' : 'api-in'), {
       keep: { report: 60_000 },
