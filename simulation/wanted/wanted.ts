@@ -20,7 +20,8 @@ const slack = 300
 
 type Action =
   | { readonly type: 'wait'; readonly server: number; readonly timeout: number }
-  | { readonly type: 'abort' | 'kill'; readonly server: number }
+  | { readonly type: 'wait everywhere'; readonly timeout: number }
+  | { readonly type: 'abort' | 'kill' | 'abort others'; readonly server: number }
   | { readonly type: 'cut'; readonly server: number; readonly ms: number }
   | { readonly type: 'cut worker' | 'deafen worker'; readonly ms: number }
   | { readonly type: 'latency'; readonly ms: number }
@@ -36,7 +37,8 @@ const scenario: fc.Arbitrary<readonly Step[]> = fc.array(
     after: fc.constantFrom(0, 100, 450, 1000, 2700),
     action: fc.oneof<fc.Arbitrary<Action>[]>(
       fc.record({ type: fc.constant('wait'), server, timeout: fc.constantFrom(60_000, 8000, 700) }),
-      fc.record({ type: fc.constantFrom('abort', 'kill'), server }),
+      fc.record({ type: fc.constant('wait everywhere'), timeout: fc.constantFrom(60_000, 8000) }),
+      fc.record({ type: fc.constantFrom('abort', 'kill', 'abort others'), server }),
       fc.record({ type: fc.constant('cut'), server, ms: fc.constantFrom(10, 300, 600) }),
       fc.record({ type: fc.constantFrom('cut worker', 'deafen worker'), ms: fc.constantFrom(5, 400, 3000) }),
       fc.record({ type: fc.constant('latency'), ms: fc.constantFrom(1, 30) }),
@@ -100,6 +102,9 @@ async function play({ time, core }: Subject, steps: readonly Step[]): Promise<st
       case 'latency':
         hub.latency = action.ms
         break
+      case 'wait everywhere':
+        for (const one of all) wait(one, action.timeout)
+        break
       case 'cut worker':
         workersMember.cut(action.ms)
         quiet = time.now + action.ms
@@ -115,7 +120,9 @@ async function play({ time, core }: Subject, steps: readonly Step[]): Promise<st
           one.member.cut(action.ms)
           one.away.push(time.now)
         } else if (action.type === 'abort') one.aborting.abort()
-        else {
+        else if (action.type === 'abort others') {
+          for (const other of all) if (other !== one) other.aborting.abort()
+        } else {
           hub.drop(one.member)
           if (one.since !== undefined) quiet = time.now
           one.since = undefined
@@ -166,6 +173,16 @@ export const mutantsOfWanted: readonly Mutant[] = [
   {
     name: 'who waits does not answer',
     edits: [{ file: questions, search: 'entry.waits.has(key.id) || ', replace: '' }],
+  },
+  {
+    name: 'who is told of an end asks in haste behind a question that was not answered',
+    edits: [
+      {
+        file: asking,
+        search: 'this.#unanswered > 0 ? this.#every : this.#every / SOONEST',
+        replace: 'this.#every / SOONEST',
+      },
+    ],
   },
   {
     name: 'the second question is never asked',

@@ -207,6 +207,26 @@ describe('who asks', () => {
     expect(said(started)).toEqual(['question report:42', 'question report:42'])
   })
 
+  test.each([
+    ['while its question is out', 50],
+    ['after that question', 150],
+  ])(
+    'does not count questions in haste: told of an end %s, it gives who is away the time of two',
+    async (_, toldAfter) => {
+      const started = start({ questions: true })
+      const wanted = started.events.wanted('report', 42, options)
+      await pass(toldAfter)
+      // By one that has waited too. The other one cannot answer before almost `every` has passed.
+      answer(started, 'ended')
+      await pass(990 - toldAfter)
+      expect(wanted.signal.aborted).toBe(false)
+      await pass(60)
+      answer(started, 'waits')
+      await pass(100)
+      expect(wanted).toMatchObject({ now: true, signal: { aborted: false } })
+    },
+  )
+
   test('ends with close, with a using block and with the instance, and never aborts for that', async () => {
     const started = start({ questions: true })
     const wanted = [1, 2, 3].map((id) => started.events.wanted('report', id, options))

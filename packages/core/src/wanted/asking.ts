@@ -121,7 +121,7 @@ export class Asking implements Wanted {
   /** @internal One that waited does so no more. */
   told(): void {
     if (this.#heard !== undefined) this.#again = true
-    else if (this.#open) this.#wait(this.#every / SOONEST)
+    else if (this.#open) this.#waitBriefly()
   }
 
   /** @internal What was sent back here has come: so would have any answer before it. */
@@ -183,7 +183,13 @@ export class Asking implements Wanted {
 
   #next(): void {
     this.#heard = undefined
-    this.#wait(this.#again ? this.#every / SOONEST : this.#every)
+    if (this.#again) this.#waitBriefly()
+    else this.#wait(this.#every)
+  }
+
+  /** Not behind a question that was not answered: whoever is away is to have all of `every` between two that count. */
+  #waitBriefly(): void {
+    this.#wait(this.#unanswered > 0 ? this.#every : this.#every / SOONEST)
   }
 
   /** Asks so many ms after it asked last. */
