@@ -17,9 +17,8 @@ export function given(error: unknown): Given {
   return new Given(error)
 }
 
-/** What such a promise will be rejected with. */
-export function thrownBy(makeError: () => unknown): unknown {
-  const made = makeError()
+/** What such a promise will be rejected with, of what `makeError` has made. */
+export function thrownOf(made: unknown): unknown {
   return made instanceof Given ? made.error : made
 }
 
@@ -56,7 +55,7 @@ export function rejectedAtCaller(promise: Promise<unknown>, makeError: () => unk
       if (!hasFrames(throwing)) made.stack = `${made.name}: ${made.message}${NOBODYS_FRAME}`
     }
     if (handled) promise.catch(noop)
-    throw made instanceof Given ? made.error : made
+    throw thrownOf(made)
   }
   return Promise.resolve().then(noop).then(throwing)
 }

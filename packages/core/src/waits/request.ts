@@ -1,6 +1,6 @@
 import { AsyncResource } from 'node:async_hooks'
 import { guard } from '../base/guard'
-import { thrownBy } from '../base/reject-at-caller'
+import { thrownOf } from '../base/reject-at-caller'
 import type { Outcome, StreamOutcome } from '../observe/stats'
 import { RECALLS, SETTLED, SUBSCRIBED } from '../pending/pending'
 import { Wait } from '../pending/wait'
@@ -44,9 +44,15 @@ export class Request extends Wait<NameEntry> {
   }
 
   override reject(makeError: () => unknown, outcome: Outcome | StreamOutcome): void {
-    super.reject(makeError)
     // A failure is an outcome too: who told it is done.
-    if (outcome !== 'failure') this.#aborting?.abort(thrownBy(makeError))
+    if (this.#aborting === undefined || outcome === 'failure') {
+      super.reject(makeError)
+      return
+    }
+    // One error for both: who catches it may compare.
+    const made = makeError()
+    super.reject(() => made)
+    this.#aborting.abort(thrownOf(made))
   }
 
   #begin(): void {
