@@ -1,7 +1,7 @@
 import type { ServerEventsError } from '../errors'
 import type { EventKey, Message } from '../transport'
 import { channels } from '../observe/diagnostics'
-import { noop, rejectedAtCaller } from '../base/reject-at-caller'
+import { rejectedAtCaller } from '../base/reject-at-caller'
 
 /** One emit or fail on its way out. */
 export class Emit {
@@ -32,36 +32,28 @@ export class InFlight {
   readonly emits: Emit[]
   /** Index in the table of those that have not settled; -1 when not in it. */
   slot = -1
+  resolve!: () => void
+  /** Every emit gets an error of its own. */
+  reject!: (makeError: () => ServerEventsError) => void
   readonly #settled: Promise<void>
-  #resolve!: () => void
-  #reject!: (makeError: () => ServerEventsError) => void
 
   constructor(published: Promise<void>, first: Emit) {
     this.published = published
     this.emits = [first]
     this.#settled = new Promise((resolve, reject) => {
-      this.#resolve = resolve
-      this.#reject = reject
+      this.resolve = resolve
+      this.reject = reject
     })
   }
 
   /**
-   * A promise for one of the emits: settles with the shipment, and counts as handled. `follower` is
+   * A promise for one of the emits: settles with all of them, and counts as handled. `follower` is
    * the one that the caller has, if that is another, which will be resolved with this one.
    */
   settlement(follower?: Promise<void>): Promise<void> {
-    const promise: Promise<void> = this.#settled.then(noop, (makeError: unknown) =>
+    const promise: Promise<void> = this.#settled.then(undefined, (makeError: unknown) =>
       rejectedAtCaller(follower ?? promise, makeError as () => ServerEventsError),
     )
     return promise
-  }
-
-  resolve(): void {
-    this.#resolve()
-  }
-
-  /** Every emit gets an error of its own. */
-  reject(makeError: () => ServerEventsError): void {
-    this.#reject(makeError)
   }
 }
