@@ -5,6 +5,7 @@
  * @module server-events/transport-kit
  */
 
+export { atEndOfTick } from '../base/end-of-tick'
 export { DesiredTopic, DesiredTopics } from './desired'
 export type { Driver, Link, LinkEvents, LinkStore } from './driver'
 export {
@@ -27,7 +28,7 @@ export type { Dialer, Side } from './reconnector'
 export { boundsChecks, boundsDefaults, integer, oneOf, refuseUnknown, separate } from './settings'
 export type { Bounds, Check, Filled } from './settings'
 export { channelName, decodeEvent, encodeEvent } from './text-message'
-export { atEndOfTick, Timer, withTimeout } from './timing'
+export { Timer, withTimeout } from './timing'
 export { transportOf } from './transport-of'
 export { Unanswered } from './unanswered'
 export { Unsettled } from './unsettled'

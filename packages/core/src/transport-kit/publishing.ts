@@ -1,3 +1,4 @@
+import { atEndOfTick } from '../base/end-of-tick'
 import { AuthError, ConnectionError, UnsupportedError } from '../errors'
 import type { ServerEventsError } from '../errors'
 import type { EventKey, Message, Once, Receiver } from '../transport'
@@ -5,7 +6,7 @@ import type { Connection } from './driver'
 import { answerOf, eventOf, failedAt, overfullError, TransientRefusal, troubleOf, uncertain } from './errors'
 import type { Reconnector, Side } from './reconnector'
 import { Publish, StoreFirst } from './store-first'
-import { atEndOfTick, call, withTimeout } from './timing'
+import { call, withTimeout } from './timing'
 import { Unanswered } from './unanswered'
 import type { UnansweredLimits } from './unsettled'
 

@@ -1,3 +1,4 @@
+import { atEndOfTick } from '../base/end-of-tick'
 import { AuthError, ConnectionError, SerializationError } from '../errors'
 import type { ServerEventsError } from '../errors'
 import type { EventKey, Message, Receiver, Topic } from '../transport'
@@ -5,7 +6,7 @@ import { DesiredTopic, DesiredTopics } from './desired'
 import type { Connection } from './driver'
 import { answerOf, eventOf, ours, TransientRefusal, troubleOf } from './errors'
 import type { Reconnector, Side } from './reconnector'
-import { atEndOfTick, call, Timer } from './timing'
+import { call, Timer } from './timing'
 
 /** How many topics are asked for at a time when a connection is new. */
 const AT_A_TIME = 4_096

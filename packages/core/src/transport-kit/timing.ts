@@ -1,8 +1,6 @@
 import { performance } from 'node:perf_hooks'
 import { afterIncoming, LATENESS } from '../base/incoming'
 
-export { atEndOfTick } from '../base/end-of-tick'
-
 /**
  * One timer that can be armed again and again. When it fires late the event loop was blocked, and
  * what it waits for may lie in the socket's buffer: then that is read first.
