@@ -45,7 +45,7 @@ export class Deadlines<P extends Pending> {
     this.#catchUp()
     this.#queue.add(item)
     if (this.#queue.size === 1) (this.#timer as Partial<NodeJS.Timeout> | undefined)?.ref?.()
-    if (this.#queue.first === item) this.#arm()
+    if (this.#queue.first === item) this.#arm(item)
   }
 
   /** To a later time, from within `onDue`. */
@@ -89,8 +89,8 @@ export class Deadlines<P extends Pending> {
     timers.add(timer)
   }
 
-  #arm(): void {
-    const next = this.#queue.first
+  /** `next` is the first in the queue. */
+  #arm(next: P | undefined): void {
     if (next === undefined || this.#late !== undefined) return
     if (this.#timer !== undefined) {
       if (this.#target <= next.due) return
@@ -114,14 +114,14 @@ export class Deadlines<P extends Pending> {
   readonly #fire = (): void => {
     this.#timer = undefined
     const early = this.#target - this.#now()
+    const next = this.#queue.first
     if (early > 0) {
       if (early <= EARLINESS) {
-        this.#arm()
+        this.#arm(next)
         return
       }
       this.#clock.advance(this.#target)
     }
-    const next = this.#queue.first
     if (next === undefined) return
     const now = this.#now()
     if (now - next.due > LATENESS) {
@@ -142,8 +142,8 @@ export class Deadlines<P extends Pending> {
   }
 
   #expire(now: number): void {
-    for (let next = this.#queue.first; next !== undefined && next.due <= now; next = this.#queue.first)
-      this.#onDue(next)
-    this.#arm()
+    let next = this.#queue.first
+    for (; next !== undefined && next.due <= now; next = this.#queue.first) this.#onDue(next)
+    this.#arm(next)
   }
 }
