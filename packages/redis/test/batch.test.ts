@@ -64,7 +64,7 @@ test('of a full frame is told when only the last one of its name is still open',
   const closed: string[][] = []
   const batch = new Batch(dialect, true, {
     ...collecting(made),
-    full: () => closed.push(made.filter(({ open }) => !open).map(({ name, size }) => `${name} ${size}`)),
+    full: () => closed.push(made.filter(({ open }) => !open).map(({ lane, size }) => `${lane} ${size}`)),
   })
   const add = (name: string): void => void batch.frameFor({ name, id: '1' }, event('[]'), 'e').add('e')
   add('a')

@@ -7,8 +7,6 @@ import { joinLines, lineIn } from '../wire/v2'
 
 const MAX_BYTES = 256 * 1024
 
-const none: readonly KeptEmit[] = []
-
 export interface Settle {
   readonly resolve: () => void
   readonly reject: (error: Error) => void
@@ -41,6 +39,7 @@ export interface KeptEmit extends Settle {
 export class Frame extends Unsettled {
   readonly command: 'PUBLISH' | 'DEL'
   readonly channel: string
+  readonly lane: string
   readonly #first: EventKey
   readonly #lone: boolean
   readonly #maxEvents: number
@@ -50,7 +49,7 @@ export class Frame extends Unsettled {
   publishing = true
   /** It was let past before the server had decided on all of it. */
   isLate = false
-  #keptEmits: KeptEmit[] | undefined
+  readonly kept: KeptEmit[] = []
   /** Its lines. */
   #text = ''
   #events = 0
@@ -81,18 +80,11 @@ export class Frame extends Unsettled {
     super()
     this.command = command
     this.channel = channel
+    this.lane = first.name
     this.#first = first
     this.#lone = lone
     this.#maxEvents = maxEvents
     this.once = once
-  }
-
-  get name(): string {
-    return this.#first.name
-  }
-
-  override get lane(): string {
-    return this.#first.name
   }
 
   /** Why what is left of it was refused on this connection, if that will pass: it is to be sent again. */
@@ -105,10 +97,6 @@ export class Frame extends Unsettled {
   /** How many emits have not settled. */
   get size(): number {
     return this.#sharing + this.#keeping
-  }
-
-  get kept(): readonly KeptEmit[] {
-    return this.#keptEmits ?? none
   }
 
   /** Whether the server has decided on all that is left of it, each of which is kept once. */
@@ -151,10 +139,9 @@ export class Frame extends Unsettled {
     this.#append(line)
     this.#keeping++
     return new Promise((resolve, reject) => {
-      this.#keptEmits ??= []
       const state = { settled: false, notStored: undefined, storing: false, uncertain: 0, refusal: undefined }
       const once = { decided: false, held: undefined }
-      this.#keptEmits.push({ key, kept, line, resolve, reject, ...state, ...once })
+      this.kept.push({ key, kept, line, resolve, reject, ...state, ...once })
     })
   }
 

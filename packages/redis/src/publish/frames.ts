@@ -4,11 +4,6 @@ import type { Frame, KeptEmit } from './frame'
 
 /** The table of frames that have not settled. A frame settles bit by bit: what shares an answer together, each kept event for itself. */
 export class Frames extends Unanswered<Frame> {
-  /** An emit of so many bytes has joined the frame. */
-  joined(frame: Frame, bytes: number): void {
-    this.grow(frame, 1, bytes)
-  }
-
   /** Its command is answered: all that was asked is done, but for what is still to be stored. */
   accept(frame: Frame, place: string): void {
     this.#settle(frame, () => frame.accept(place))
@@ -29,7 +24,7 @@ export class Frames extends Unanswered<Frame> {
   }
 
   #settle(frame: Frame, settle: () => void): void {
-    if (!this.has(frame)) return
+    if (frame.slot === -1) return
     settle()
     if (frame.size === 0) {
       this.settle(frame)

@@ -113,7 +113,7 @@ export class Publisher implements LinkHost {
       this.#checkRoom(text.length)
       const frame = this.#batch.frameFor(key, message, text, home)
       const settled = frame.add(text)
-      this.#frames.joined(frame, text.length)
+      this.#frames.grow(frame, 1, text.length)
       return settled
     })
   }
@@ -129,7 +129,7 @@ export class Publisher implements LinkHost {
       this.#checkRoom(bytes)
       const frame = this.#batch.frameFor(key, message, text, home, once !== undefined)
       const settled = frame.keep(key, text, kept)
-      this.#frames.joined(frame, bytes)
+      this.#frames.grow(frame, 1, bytes)
       return settled
     })
   }
@@ -141,7 +141,7 @@ export class Publisher implements LinkHost {
       this.#checkRoom(at.length)
       const frame = this.#batch.removal(key, at, this.#modes.homeOf(key.id))
       const settled = frame.add('')
-      this.#frames.joined(frame, at.length)
+      this.#frames.grow(frame, 1, at.length)
       return settled
     })
   }

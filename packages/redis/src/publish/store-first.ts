@@ -44,7 +44,7 @@ export class StoreFirst {
 
   /** `stored` resolves when its SETs are answered in whatever way; `undefined` where nothing is kept. */
   add(frame: Frame, stored: Promise<unknown> | undefined): void {
-    const { name } = frame
+    const { lane: name } = frame
     const queue = this.#queues.get(name) ?? []
     const place = { frame, due: performance.now() + this.#patience, free: stored === undefined }
     queue.push(place)
@@ -67,7 +67,7 @@ export class StoreFirst {
 
   #free(place: Place): void {
     place.free = true
-    this.#advance(place.frame.name)
+    this.#advance(place.frame.lane)
   }
 
   #advance(name: string): void {
@@ -86,7 +86,7 @@ export class StoreFirst {
       if (place.due > now) break
       this.#kept.delete(place)
       place.free = true
-      names.add(place.frame.name)
+      names.add(place.frame.lane)
     }
     for (const name of names) this.#advance(name)
     const [next] = this.#kept

@@ -90,8 +90,8 @@ export class Writer {
   }
 
   /** Where SET and PUBLISH go to the same server: what is kept once, and what comes behind it. */
-  #waits({ once, name }: Frame): boolean {
-    return once || this.#storing.holds(name)
+  #waits({ once, lane }: Frame): boolean {
+    return once || this.#storing.holds(lane)
   }
 
   #storeBefore(frame: Frame): void {
@@ -167,7 +167,7 @@ export class Writer {
       () => {
         if (this.#ended) return
         if (isOurs) this.#heard()
-        this.#accepted(frame)
+        this.#frames.accept(frame, this.connection.place)
       },
       (error: unknown) => {
         if (this.#ended) return
@@ -256,10 +256,6 @@ export class Writer {
   #heard(): void {
     this.connection.life.heard()
     this.#answeredAt = performance.now()
-  }
-
-  #accepted(frame: Frame): void {
-    this.#frames.accept(frame, this.connection.place)
   }
 
   #refused(frame: Frame, code: string): void {
