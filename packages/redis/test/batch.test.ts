@@ -1,32 +1,30 @@
 import { ConnectionError, homeOf, NotKeptError } from 'server-events'
-import type { EventKey, Message } from 'server-events'
+import type { EventKey } from 'server-events'
 import { Batch } from '../src/publish/batch'
 import type { Host } from '../src/publish/batch'
 import type { Frame } from '../src/publish/frame'
-import { event, outcome } from './support'
+import type { Outgoing } from '../src/wire/modes'
+import { outcome } from './support'
 
 const collecting = (made: Frame[]): Host => ({ made: (frame) => made.push(frame), closed: () => {}, full: () => {} })
 let count = 0
-/** Failures go alone here. */
-const dialect = {
-  isLone: ({ kind }: Message): boolean => kind === 'failure',
-  channelOf: ({ name, id }: EventKey, { kind }: Message): string => (kind === 'failure' ? `${name}:${id}` : `${name}:`),
-}
-const failure: Message = { kind: 'failure', body: '{}' }
+const channelOf = ({ name, id }: EventKey, { home = '', lone }: Outgoing): string => `${name}:${lone ? id : home}`
+const line = (text: string, home?: string): Outgoing => ({ home, text, lone: false })
+const alone = (text: string): Outgoing => ({ home: undefined, text, lone: true })
 interface Emitted {
   readonly name: string
   readonly text: string
-  readonly alone: boolean
+  readonly isAlone: boolean
 }
-const emit = (name: string, text = `e${++count}\t\t[]`, alone = false): Emitted => ({ name, text, alone })
+const emit = (name: string, text = `e${++count}\t\t[]`, isAlone = false): Emitted => ({ name, text, isAlone })
 
 /** The frames that a tick makes of these. */
 function frames(emits: readonly Emitted[], shares = true): Frame[] {
   const made: Frame[] = []
-  const batch = new Batch(dialect, shares, collecting(made))
-  for (const { name, text, alone } of emits) {
+  const batch = new Batch(channelOf, shares, collecting(made))
+  for (const { name, text, isAlone } of emits) {
     const key = { name, id: String(++count) }
-    void batch.frameFor(key, alone ? failure : event('[]'), text).add(text)
+    void batch.frameFor(key, isAlone ? alone(text) : line(text)).add(text)
   }
   return made
 }
@@ -44,9 +42,9 @@ test('events of one name share a frame, names do not', () => {
 test('a frame ends at 512 events, the first ones of a tick before, and each tick begins anew', () => {
   const full = jest.fn()
   const made: Frame[] = []
-  const batch = new Batch(dialect, true, { ...collecting(made), full })
+  const batch = new Batch(channelOf, true, { ...collecting(made), full })
   for (let tick = 0; tick < 2; tick++) {
-    for (let i = 0; i < 1_025; i++) void batch.frameFor({ name: 'a', id: `${i}` }, event('[]'), 'e').add('e')
+    for (let i = 0; i < 1_025; i++) void batch.frameFor({ name: 'a', id: `${i}` }, line('e')).add('e')
     expect(full).toHaveBeenCalledTimes(4 * (tick + 1))
     expect(made.splice(0).map(({ size, open }) => [size, open])).toEqual([
       [64, false],
@@ -62,13 +60,13 @@ test('a frame ends at 512 events, the first ones of a tick before, and each tick
 test('of a full frame is told when only the last one of its name is still open', () => {
   const made: Frame[] = []
   const closed: string[][] = []
-  const batch = new Batch(dialect, true, {
+  const batch = new Batch(channelOf, true, {
     ...collecting(made),
     full: () => closed.push(made.filter(({ open }) => !open).map(({ lane, size }) => `${lane} ${size}`)),
   })
-  const add = (name: string): void => void batch.frameFor({ name, id: '1' }, event('[]'), 'e').add('e')
+  const add = (name: string): void => void batch.frameFor({ name, id: '1' }, line('e')).add('e')
   add('a')
-  void batch.frameFor({ name: 'a', id: '1' }, failure, 'f').add('f')
+  void batch.frameFor({ name: 'a', id: '1' }, alone('f')).add('f')
   for (let i = 0; i < 65; i++) add('b')
   expect(closed).toEqual([['a 1', 'a 1', 'b 64']])
 })
@@ -104,8 +102,8 @@ test('what goes alone is neither merged nor overtaken', () => {
 
 test('a removal travels alone, and nothing of its name passes it', () => {
   const made: Frame[] = []
-  const batch = new Batch(dialect, true, collecting(made))
-  const add = (name: string, text: string): void => void batch.frameFor({ name, id: '1' }, event('[]'), text).add(text)
+  const batch = new Batch(channelOf, true, collecting(made))
+  const add = (name: string, text: string): void => void batch.frameFor({ name, id: '1' }, line(text)).add(text)
   add('a', 'e1\t\t[]')
   add('b', 'e2\t\t[]')
   void batch.removal({ name: 'a', id: '1' }, 'kept:a').add('')
@@ -121,9 +119,9 @@ test('a removal travels alone, and nothing of its name passes it', () => {
 
 test('what comes after the end of the tick goes into a new frame', () => {
   const made: Frame[] = []
-  const batch = new Batch(dialect, true, collecting(made))
+  const batch = new Batch(channelOf, true, collecting(made))
   for (let tick = 0; tick < 2; tick++) {
-    void batch.frameFor({ name: 'a', id: '1' }, event('[]'), 'e1').add('e1')
+    void batch.frameFor({ name: 'a', id: '1' }, line('e1')).add('e1')
     batch.end()
   }
   expect(made).toHaveLength(2)
@@ -171,14 +169,9 @@ describe('what settles together', () => {
 
 test('each home has frames of its own, in its order; a DEL closes that of its own home only', () => {
   const made: Frame[] = []
-  const batch = new Batch(
-    { ...dialect, channelOf: ({ name }, _, home = '') => `${name}:${home}` },
-    true,
-    collecting(made),
-  )
+  const batch = new Batch(channelOf, true, collecting(made))
   const add = (id: string): void => {
-    const home = homeOf(id)
-    void batch.frameFor({ name: 'a', id }, event('[]'), id, home).add(id)
+    void batch.frameFor({ name: 'a', id }, line(id, homeOf(id))).add(id)
   }
   const [one, other] = ['~AAAAaaaarko', '~BBBB-b_9I1p']
   for (const id of [`1${one}`, `1${other}`, '1', `2${one}`, '2', `2${other}`]) add(id)

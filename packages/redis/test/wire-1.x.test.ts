@@ -17,11 +17,11 @@ function read(name: string, channel: string, payload: unknown): RecordingReceive
 
 describe('what is emitted', () => {
   test('is an array of name, id and args on a raw channel', () => {
-    const { encode, channelOf, isLone } = dialect('1.x')
+    const { encode, channelOf } = dialect('1.x')
     const [odd, message] = [{ name: 'a:b%', id: 'c:d' }, event('["x",{"y":1}]', { headers: { a: 'b' } })]
-    expect(encode(odd, message)).toBe('["a:b%","c:d","x",{"y":1}]')
-    expect(channelOf(odd, message)).toBe('a:b%:c:d')
-    expect(isLone(message)).toBe(true)
+    const outgoing = encode(odd, message)
+    expect(outgoing).toEqual({ home: undefined, text: '["a:b%","c:d","x",{"y":1}]', lone: true })
+    expect(channelOf(odd, outgoing)).toBe('a:b%:c:d')
     expect(payloadOf1x(key, event('[]'))).toBe('["pi event","314"]')
     expect(payloadOf1x(key, event(' [ 12345678901234567890 ] '))).toBe('["pi event","314",12345678901234567890]')
   })
@@ -32,10 +32,12 @@ describe('what is emitted', () => {
 
   test('a failure travels in wire 2, and "both" emits wire 2', () => {
     const failure: Message = { kind: 'failure', body: '{}' }
-    expect(dialect('1.x').encode(key, failure)).toBe('f314\t\t{}')
-    expect(dialect('1.x').isLone(failure)).toBe(false)
-    expect(dialect('1.x').channelOf(key, failure)).toBe('se:pi event:')
-    expect(dialect('both').channelOf(key, event('[]'))).toBe('se:pi event:')
+    const { encode, channelOf } = dialect('1.x')
+    const outgoing = encode(key, failure)
+    expect(outgoing).toEqual({ home: undefined, text: 'f314\t\t{}', lone: false })
+    expect(channelOf(key, outgoing)).toBe('se:pi event:')
+    const both = dialect('both')
+    expect(both.channelOf(key, both.encode(key, event('[]')))).toBe('se:pi event:')
   })
 })
 

@@ -1,5 +1,5 @@
-import type { EventKey, Message } from 'server-events'
-import type { Modes } from '../wire/modes'
+import type { EventKey } from 'server-events'
+import type { Modes, Outgoing } from '../wire/modes'
 import { Frame } from './frame'
 
 const FEWEST_EVENTS = 64
@@ -19,7 +19,7 @@ export interface Host {
  * each name and home, where ids without a home count as those of one.
  */
 export class Batch {
-  readonly #dialect: Pick<Modes, 'isLone' | 'channelOf'>
+  readonly #channelOf: Modes['channelOf']
   readonly #shares: boolean
   readonly #host: Host
   readonly #sharesOnce: boolean
@@ -30,16 +30,17 @@ export class Batch {
   #maxEvents = FEWEST_EVENTS
 
   /** With `shares` false every event has a frame of its own; with `sharesOnce` false each that is kept once has. */
-  constructor(dialect: Pick<Modes, 'isLone' | 'channelOf'>, shares: boolean, host: Host, sharesOnce = shares) {
-    this.#dialect = dialect
+  constructor(channelOf: Modes['channelOf'], shares: boolean, host: Host, sharesOnce = shares) {
+    this.#channelOf = channelOf
     this.#shares = shares
     this.#sharesOnce = sharesOnce
     this.#host = host
   }
 
   /** The frame that an event goes into, and that its text has to be added to. Those that are kept once have frames of their own. */
-  frameFor(key: EventKey, message: Message, text: string, home?: string, once = false): Frame {
-    const alone = this.#dialect.isLone(message, home) || (once && !this.#sharesOnce)
+  frameFor(key: EventKey, outgoing: Outgoing, once = false): Frame {
+    const { home, text, lone } = outgoing
+    const alone = lone || (once && !this.#sharesOnce)
     const open = home === undefined ? this.#open : this.#openOfHomes
     const at = home === undefined ? key.name : home + key.name
     const last = open.get(at)
@@ -52,8 +53,7 @@ export class Batch {
       this.#maxEvents = Math.min(2 * this.#maxEvents, MAX_EVENTS)
       this.#host.full()
     }
-    const channel = this.#dialect.channelOf(key, message, home)
-    const frame = new Frame('PUBLISH', channel, key, alone, this.#maxEvents, once)
+    const frame = new Frame('PUBLISH', this.#channelOf(key, outgoing), key, alone, this.#maxEvents, once)
     if (!alone && this.#shares) {
       frame.open = true
       open.set(at, frame)

@@ -74,7 +74,7 @@ export class Publisher implements LinkHost {
       dead: (connection, ms) => this.#replace(connection, `did not answer PING within ${ms} ms`),
     })
     this.#batch = new Batch(
-      modes,
+      modes.channelOf,
       settings.batch,
       {
         made: (frame) => this.#enqueue(frame),
@@ -108,10 +108,10 @@ export class Publisher implements LinkHost {
 
   publish(key: EventKey, message: Message): Promise<void> {
     return this.#send(() => {
-      const home = this.#modes.homeOf(key.id, message.kind)
-      const text = this.#modes.encode(key, message, home)
+      const outgoing = this.#modes.encode(key, message)
+      const { text } = outgoing
       this.#checkRoom(text.length)
-      const frame = this.#batch.frameFor(key, message, text, home)
+      const frame = this.#batch.frameFor(key, outgoing)
       const settled = frame.add(text)
       this.#frames.grow(frame, 1, text.length)
       return settled
@@ -121,13 +121,13 @@ export class Publisher implements LinkHost {
   /** Stores it for so many ms, unless `once` finds that another outcome holds; then publishes what holds. */
   keep(key: EventKey, message: Message, ms: number, once?: Once): Promise<void> {
     return this.#send(() => {
-      const home = this.#modes.homeOf(key.id)
-      const text = this.#modes.encode(key, message, home)
+      const outgoing = this.#modes.encode(key, message)
+      const { text } = outgoing
       const { prefix } = this.#settings
       const kept = once ? onceOf(prefix, key, message, ms, once) : keptOf(prefix, key, message, ms)
       const bytes = text.length + kept.value.length
       this.#checkRoom(bytes)
-      const frame = this.#batch.frameFor(key, message, text, home, once !== undefined)
+      const frame = this.#batch.frameFor(key, outgoing, once !== undefined)
       const settled = frame.keep(key, text, kept)
       this.#frames.grow(frame, 1, bytes)
       return settled

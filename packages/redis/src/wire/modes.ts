@@ -7,21 +7,26 @@ import type { Route } from './channels'
 import { channelOf, joinLines, lineOf } from './v2'
 import { channelOf1x, payloadOf1x } from './v1'
 
+/** An event as it leaves. */
+export interface Outgoing {
+  /** The home that hears it, whoever emits it. */
+  readonly home: string | undefined
+  /** A line for a frame; of a lone one the whole payload. */
+  readonly text: string
+  /** It cannot share a frame. */
+  readonly lone: boolean
+}
+
 /** Which wires are spoken, and which are heard; and on which channels. */
 export interface Modes {
   /** @throws UnsupportedError if events of this name cannot be told from others */
   check(name: string): void
-  /** The home that hears an event of this id, whoever emits it; what else is asked of an event is told of it. */
-  homeOf(id: string, kind?: Message['kind']): string | undefined
-  /** Whether it cannot share a frame: what `encode` makes is then the whole payload. */
-  isLone(message: Message, home?: string): boolean
-  /**
-   * A line for a frame, or a payload.
-   * @throws UnsupportedError
-   */
-  encode(key: EventKey, message: Message, home?: string): string
+  /** The home that hears an event or a failure of this id, whoever emits it. */
+  homeOf(id: string): string | undefined
+  /** @throws UnsupportedError */
+  encode(key: EventKey, message: Message): Outgoing
   /** Where it is published. */
-  channelOf(key: EventKey, message: Message, home?: string): string
+  readonly channelOf: (key: EventKey, outgoing: Outgoing) => string
   route(topic: Topic, receiver: Receiver): Route
 }
 
@@ -33,27 +38,28 @@ export function modesOf({ prefix, channels, wire }: Pick<Settings, 'prefix' | 'c
         `with wire ${quoted(wire)} the name of an event must not begin with the prefix: ${quoted(name)}`,
       )
   }
-  // 1.x has no failures: they travel in wire 2, which its peers do not hear.
-  const isFormer = ({ kind }: Message): boolean => wire === '1.x' && kind === 'event'
+  // Who speaks to 1.x emits as if there were no homes: what it emits is heard by name. Answers are not for 1.x.
+  const homeFor = (id: string, kind: Message['kind']): string | undefined =>
+    wire === '2' || kind === 'answer' ? homeOf(id) : undefined
   return {
     check,
 
-    // Who speaks to 1.x emits as if there were no homes: what it emits is heard by name. Answers are not for 1.x.
-    homeOf: (id, kind) => (wire === '2' || kind === 'answer' ? homeOf(id) : undefined),
+    homeOf: (id) => homeFor(id, 'event'),
 
-    isLone: (message, home) => (channels === 'id' && home === undefined) || isFormer(message),
-
-    encode(key, message, home) {
+    encode(key, message) {
       check(key.name)
-      if (isFormer(message)) return payloadOf1x(key, message)
-      const line = lineOf(key, message)
-      return channels === 'id' && home === undefined ? joinLines([line]) : line
+      const home = homeFor(key.id, message.kind)
+      // 1.x has no failures: they travel in wire 2, which its peers do not hear.
+      if (wire === '1.x' && message.kind === 'event') return { home, text: payloadOf1x(key, message), lone: true }
+      const text = lineOf(key, message)
+      const lone = channels === 'id' && home === undefined
+      return { home, text: lone ? joinLines([text]) : text, lone }
     },
 
-    channelOf(key, message, home) {
-      if (isFormer(message)) return channelOf1x(key)
+    channelOf(key, { home, lone }) {
       if (home !== undefined) return channelOfHome(prefix, key.name, home)
-      return channels === 'id' ? channelOfId(prefix, key) : channelOf(prefix, key.name)
+      if (!lone) return channelOf(prefix, key.name)
+      return wire === '1.x' ? channelOf1x(key) : channelOfId(prefix, key)
     },
 
     route({ name, id, home }, receiver) {
