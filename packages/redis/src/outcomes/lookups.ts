@@ -1,6 +1,7 @@
 import { performance } from 'node:perf_hooks'
 import { ConnectionError, ServerEventsError } from 'server-events'
 import { Timer } from 'server-events/transport-kit'
+import type { Life } from 'server-events/transport-kit'
 import { isElsewhere, isPassing, refusal, replyCode } from '../errors'
 import type { Connection } from '../client/link'
 import type { OutcomeStore } from './store'
@@ -46,17 +47,16 @@ export interface LookupsHost {
  */
 export class Lookups {
   readonly #timeout: number
-  readonly #storeOf: (connection: Connection) => OutcomeStore
   readonly #host: LookupsHost
   #connection: Connection | undefined
+  #store: OutcomeStore | undefined
   /** Whether the last attempt to connect failed, so that to wait for it would be to wait in vain. */
   #failing = false
   readonly #pending = new Set<Lookup>()
 
   /** `timeout` in ms. */
-  constructor(timeout: number, storeOf: (connection: Connection) => OutcomeStore, host: LookupsHost) {
+  constructor(timeout: number, host: LookupsHost) {
     this.#timeout = timeout
-    this.#storeOf = storeOf
     this.#host = host
   }
 
@@ -83,14 +83,16 @@ export class Lookups {
       }
       this.#pending.add(lookup)
       this.#arm(lookup)
-      if (this.#connection) this.#write(lookup, this.#connection)
+      if (this.#connection && this.#store) this.#write(lookup, this.#connection, this.#store)
     })
   }
 
-  up(connection: Connection): void {
+  /** `store` is where this connection finds keys. */
+  up(connection: Connection, store: OutcomeStore): void {
     this.#connection = connection
+    this.#store = store
     this.#failing = false
-    for (const lookup of this.#pending) this.#write(lookup, connection)
+    for (const lookup of this.#pending) this.#write(lookup, connection, store)
   }
 
   down(because: () => Error = () => unreachable()): void {
@@ -105,54 +107,50 @@ export class Lookups {
     this.#failing = false
   }
 
-  #write(lookup: Lookup, connection: Connection): void {
+  #write(lookup: Lookup, connection: Connection, store: OutcomeStore): void {
     lookup.writtenOn = connection
     lookup.heard = connection.life.count
     this.#arm(lookup)
     const { stream } = connection.client
     const several = lookup.keys.length > 1
     if (several) stream?.cork()
-    lookup.keys.forEach((_, index) => void this.#read(lookup, index, connection))
+    lookup.keys.forEach((_, index) => void this.#read(lookup, index, connection, store))
     if (several) stream?.uncork()
   }
 
   /** Reads one key; again, if that is refused for now. Never rejects. */
-  async #read(lookup: Lookup, index: number, connection: Connection): Promise<void> {
+  async #read(lookup: Lookup, index: number, connection: Connection, store: OutcomeStore): Promise<void> {
     const key = lookup.keys[index] as string
-    const store = this.#storeOf(connection)
+    // The answer of another server says nothing of this connection.
+    const life = store.inOrder ? connection.life : undefined
     const wanted = (): boolean => this.#pending.has(lookup)
     for (let pause = FIRST_PAUSE; wanted(); pause = Math.min(2 * pause, LONGEST_PAUSE))
       try {
-        this.#answer(lookup, index, connection, await store.get(connection, key, wanted))
+        this.#answer(lookup, index, life, await store.get(connection, key, wanted))
         return
       } catch (error) {
         const code = replyCode(error)
         if (code === undefined) {
           // If not an error of ours, it is no answer: the connection is ending, which gives up whatever is pending.
-          if (error instanceof ServerEventsError) this.#answer(lookup, index, connection, error)
+          if (error instanceof ServerEventsError) this.#answer(lookup, index, life, error)
           return
         }
         if (!isPassing(code)) {
           if (isElsewhere(code) && wanted()) this.#host.elsewhere(connection.place)
-          this.#answer(lookup, index, connection, refusal(code, 'GET', key, connection.place))
+          this.#answer(lookup, index, life, refusal(code, 'GET', key, connection.place))
           return
         }
         lookup.refused = `redis at ${connection.place} refused GET for now (${code})`
-        this.#heard(connection)
+        life?.heard()
         await new Promise((resolve) => setTimeout(resolve, pause).unref())
       }
   }
 
-  #answer(lookup: Lookup, index: number, connection: Connection, found: Found): void {
+  #answer(lookup: Lookup, index: number, life: Life | undefined, found: Found): void {
     if (!this.#pending.has(lookup) || lookup.answers[index] !== undefined) return
-    this.#heard(connection)
+    life?.heard()
     lookup.answers[index] = found
     if (--lookup.left === 0) this.#settle(lookup)
-  }
-
-  /** The answer of another server says nothing of this connection. */
-  #heard(connection: Connection): void {
-    if (this.#storeOf(connection).inOrder) connection.life.heard()
   }
 
   #arm(lookup: Lookup): void {
@@ -164,7 +162,7 @@ export class Lookups {
     const { writtenOn, due, heard, refused } = lookup
     // A timer may fire a fraction of a millisecond early by this clock.
     const over = performance.now() + 1 - due
-    const store = writtenOn && writtenOn === this.#connection ? this.#storeOf(writtenOn) : undefined
+    const store = writtenOn && writtenOn === this.#connection ? this.#store : undefined
     if (!store) {
       if (over >= 0) this.#settle(lookup)
       else lookup.timer.arm(Math.max(1, Math.ceil(-over)), true)

@@ -91,7 +91,7 @@ export class Publisher implements LinkHost {
       doubt: () => this.#writer?.probe(),
       silent: () => this.silent('an emit'),
     })
-    this.#lookups = new Lookups(settings.publishTimeout, storeOf, {
+    this.#lookups = new Lookups(settings.publishTimeout, {
       silent: () => this.silent('GET'),
       elsewhere: (place) => this.#availability.isNode(place),
     })
@@ -208,7 +208,8 @@ export class Publisher implements LinkHost {
     this.#place = connection.place
     this.#usedAt = performance.now()
     this.#gaveUp = false
-    this.#writer = new Writer(connection, this.#storeOf(connection), this.#frames, publishTimeout, {
+    const store = this.#storeOf(connection)
+    this.#writer = new Writer(connection, store, this.#frames, publishTimeout, {
       lose: giveUp,
       elsewhere: () => this.#availability.isNode(connection.place),
     })
@@ -217,7 +218,7 @@ export class Publisher implements LinkHost {
     this.#batch.end()
     // Before anyone is told: what is emitted then comes after what is waiting.
     this.#frames.up(connection.life)
-    this.#lookups.up(connection)
+    this.#lookups.up(connection, store)
     this.#availability.up()
     for (const { resolve } of this.#takeConnecting()) resolve()
   }
