@@ -18,6 +18,11 @@ const questions = {
   'at-rest': { defines: ['TIME=0'], promise: 'stored and published: found even without last looks' },
   plain: { defines: ['TIME=0', 'KEPT=0'], promise: 'published on a standing subscription: heard' },
   'same-process': { defines: ['TIME=0', 'KEPT=0', 'SAME_PROCESS=1'], promise: 'emitted after a wait beside it: heard' },
+  home: {
+    model: 'home.pml',
+    defines: [],
+    promise: 'a home stands while somebody waits there: heard, each by its wait',
+  },
   'write-once': { model: 'once.pml', defines: [], promise: 'kept once: one outcome for all, told once it is known' },
 }
 
@@ -62,6 +67,18 @@ const variants = {
   'second-tells-own': { question: 'write-once', off: 'HOLDER_READ', what: 'who comes second publishes its own' },
   'not-compared': { question: 'write-once', off: 'COMPARED', what: 'what is there already refuses every emit' },
   'unkept-told': { question: 'write-once', off: 'REFUSAL_ENDS', what: 'what could not be stored is published' },
+  'home-before-reply': { question: 'home', off: 'REPLY_AWAITED', what: 'SUBSCRIBE written counts as standing' },
+  'home-in-use-left': { question: 'home', off: 'IN_USE_STAYS', what: 'let go when its time is over, whoever waits' },
+  'home-joined-leaving': { question: 'home', off: 'LEAVING_AWAITED', what: 'UNSUBSCRIBE in flight counts as standing' },
+  'home-not-begun-anew': {
+    question: 'home',
+    off: 'USED_IS_BEGUN',
+    what: 'let go, and not begun for who waits by then',
+  },
+  'home-not-restored': { question: 'home', off: 'RESUBSCRIBES', what: 'a new connection is not subscribed' },
+  'home-left-restored': { question: 'home', off: 'LEFT_FORGOTTEN', what: 'what was being let go is restored' },
+  'home-settles-all': { question: 'home', off: 'BY_ID', what: 'an event settles all waits at its home' },
+  'home-never-left': { question: 'home', off: 'LET_GO', what: 'a home that nobody waits at stays' },
   'no-hold': { question: 'same-process', off: 'HELD', what: 'an emit does not wait for a SUBSCRIBE in flight' },
 }
 
