@@ -1,3 +1,5 @@
+const { availableParallelism } = require('node:os')
+
 // IOREDIS=6 runs everything against the other supported major of ioredis.
 const ioredis = process.env.IOREDIS === '6' ? { '^ioredis$': require.resolve('ioredis6') } : {}
 
@@ -24,7 +26,8 @@ module.exports = {
   },
   // For a hung test, not for a slow machine: what a test waits for gives up before, and says what it was.
   testTimeout: 180_000,
-  // Tests wait more than they compute. One process for all of them ends at 2 GB, most of its time collecting garbage.
-  maxWorkers: '100%',
+  // Tests wait more than they compute, so there are twice as many processes as cores. One process for all of them
+  // would end at 2 GB, most of its time collecting garbage.
+  maxWorkers: 2 * availableParallelism(),
   workerIdleMemoryLimit: '700MB',
 }

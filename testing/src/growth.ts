@@ -22,11 +22,11 @@ export async function growthOf(run: Run, size: number, runs = 4): Promise<number
 
 /**
  * The same of code that is known to be quadratic, as a control plants it: what it does beside hides that only in small
- * inputs, so what is in doubt is measured with twice the input, and once more.
+ * inputs, so what looks linear is measured with twice the input, and once more.
  */
 export async function growthOfPlanted(run: Run, size: number): Promise<number> {
   let growth = 0
-  for (let times = 1; times <= 4 && growth <= doubtful; times *= 2) {
+  for (let times = 1; times <= 4 && growth <= linear; times *= 2) {
     growth = Math.max(growth, await growthAt(run, times * size, 1))
   }
   return growth
