@@ -1,0 +1,4 @@
+import { lies } from './lies'
+import { testLiars } from './test-liars'
+
+testLiars(lies.subscribe)
