@@ -6,6 +6,7 @@ import { RedisTransport } from '@server-events/redis'
 import { Redis } from 'ioredis'
 import { InvalidArgumentError, RemoteError, ServerEvents, TimeoutError } from 'server-events'
 import type { Transport } from 'server-events'
+import { sealed } from 'server-events/sealed'
 import { transportOf } from 'server-events/transport-kit'
 import type { Driver } from 'server-events/transport-kit'
 
@@ -42,7 +43,16 @@ async function main(): Promise<void> {
   void untyped.emit('pi event', 314, 'arg1', 1, { type: 'object' })
   equal((await anything).length, 3)
 
-  await Promise.all([api.close(), worker.close(), untyped.close()])
+  const secret = new ServerEvents<Jobs>(
+    sealed(new MemoryTransport({ hub }), { secrets: ['a secret of sixteen bytes'] }),
+  )
+  const [asked] = await secret.request('report', (id) => secret.emit('report', id, '/r/45.pdf', 1))
+  equal(asked.toUpperCase(), '/R/45.PDF')
+  const wanted = secret.wanted('report', 46)
+  equal(wanted.now === undefined && !wanted.signal.aborted, true)
+  wanted.close()
+
+  await Promise.all([api.close(), worker.close(), untyped.close(), secret.close()])
 }
 
 /** Opens nothing: what is asked is that an instance, options and URL of the installed ioredis are taken. */
