@@ -44,7 +44,8 @@ export async function startWorker(events: ServerEvents<DemoEvents>): Promise<Wor
   return {
     async stop() {
       stopping.abort()
-      await events.close()
+      // Each job still tells that it has stopped.
+      await events.close({ drain: 1_000 })
     },
   }
 }
