@@ -156,24 +156,24 @@ export class Recall {
   }
 
   #send(): void {
-    while (this.#open && this.#inFlight < BATCHES_IN_FLIGHT && this.#ready.size > 0) {
+    while (this.#open && this.#inFlight < BATCHES_IN_FLIGHT) {
       const batch: Question[] = []
-      while (batch.length < BATCH_SIZE && this.#ready.first !== undefined) {
-        const question = this.#dequeue(this.#ready.first)
+      for (let question; batch.length < BATCH_SIZE && (question = this.#ready.first) !== undefined;) {
+        this.#dequeue(question)
         if (question.items.some(isPending)) batch.push(question)
       }
+      if (batch.length === 0) return
       batch.sort((a, b) => a.due - b.due || a.number - b.number)
-      if (batch.length > 0) void this.#recall(batch)
+      void this.#recall(batch)
     }
   }
 
-  #dequeue(question: Question): Question {
+  #dequeue(question: Question): void {
     this.#ready.remove(question)
     const ids = this.#queue.get(question.entry)
     ids?.remove(question)
     if (ids?.size === 0) this.#queue.delete(question.entry)
     for (const item of question.items) item.bits &= ~QUEUED
-    return question
   }
 
   async #recall(batch: readonly Question[]): Promise<void> {

@@ -44,8 +44,10 @@ export class Deadlines<P extends Pending> {
     }
     this.#catchUp()
     this.#queue.add(item)
-    if (this.#queue.size === 1) (this.#timer as Partial<NodeJS.Timeout> | undefined)?.ref?.()
-    if (this.#queue.first === item) this.#arm(item)
+    if (this.#queue.first !== item) return
+    // It may be the only one, and the timer let the process go when there was none.
+    ;(this.#timer as Partial<NodeJS.Timeout> | undefined)?.ref?.()
+    this.#arm(item)
   }
 
   /** To a later time, from within `onDue`. */
