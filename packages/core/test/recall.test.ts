@@ -1,3 +1,4 @@
+import { TimeoutError } from 'server-events'
 import type { Message } from 'server-events'
 import { rejection, settle, start, watch } from './support/harness'
 import type { Started } from './support/harness'
@@ -297,11 +298,17 @@ describe('rule 3: the last look', () => {
 
   test('is made on real timers too', async () => {
     const { events, transport } = startKept()
-    const wait = events.on('report', 1, 120)
-    await settle()
-    transport.keep(key(1), eventOf(['kept']))
-    expect(await wait).toEqual(['kept'])
-    expect(transport.recalls.count).toBe(2)
+    // A machine that stalls for as long as the last look is ahead is given a longer wait.
+    for (const [id, timeout] of [120, 1_000, 8_000].entries()) {
+      const { count } = transport.recalls
+      const wait = events.on('report', id, timeout)
+      await settle()
+      transport.keep(key(id), eventOf(['kept']))
+      const found = await wait.catch((error: unknown) => error)
+      if (found instanceof TimeoutError && timeout < 8_000) continue
+      expect([found, transport.recalls.count - count]).toEqual([['kept'], 2])
+      break
+    }
   })
 
   test('that fails is tried once more before the deadline', async () => {
