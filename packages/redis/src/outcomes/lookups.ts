@@ -82,8 +82,8 @@ export class Lookups {
         refused: undefined,
       }
       this.#pending.add(lookup)
-      this.#arm(lookup)
       if (this.#connection && this.#store) this.#write(lookup, this.#connection, this.#store)
+      else this.#arm(lookup)
     })
   }
 
