@@ -71,6 +71,7 @@ function fromClient(source: RedisClient, options: object): Source {
   refuseUnknown(rest)
   if (isCluster(source)) return fromRecipe(settings, recipeOfCluster(source))
   const { options: theirs = {} } = source as unknown as Client
+  checkDb(theirs['db'])
   warnOfOverrides(overridden(theirs).filter((key) => !isStandard(key, theirs[key])))
   const duplicate = source.duplicate.bind(source) as (options: object) => Client
   return { settings, dial: () => duplicate(forced(settings, theirs)) }
@@ -97,6 +98,7 @@ function fromFactory(factory: RedisClientFactory, options: object): Source {
     }
     const { options: theirs } = client
     if (theirs) {
+      checkDb(theirs['db'])
       const harmful = ['keyPrefix', 'commandTimeout', 'enableAutoPipelining']
       if (!warned) warned = warnOfOverrides(overridden(theirs).filter((key) => harmful.includes(key)))
       Object.assign(theirs, ours, lateForSentinel(theirs))

@@ -79,9 +79,18 @@ describe('refused at construction', () => {
   test.each([
     [() => make('redis://host/shop')], [() => make('redis://host/1x')], [() => make('redis://host/%zz')], [() => make('redis://host', { db: -1 })],
     [() => make({ db: 'two' })], [() => make({ db: 1.5 })], [() => make({ db: NaN })],
+    [() => make('redis://host?db=abc')], [() => make('redis://host?db=1.5')], [() => make('redis://host?db=')],
+    [() => make(new Redis('redis://host/abc', { lazyConnect: true }))],
+    [() => make({ cluster: [{ host: 'h' }], db: 3 })], [() => make({ cluster: ['redis://h/3'] })], [() => make({ cluster: ['redis://h/a'] })],
+    [() => make(new Cluster([{ host: 'h' }], { lazyConnect: true, redisOptions: { db: 1 } }))],
   ])('a database that is none: %s', (construct) => {
     expect(construct).toThrow(InvalidArgumentError)
   }) // prettier-ignore
+
+  test('options in the URL of a node of a Cluster, where they would do nothing', () => {
+    expect(() => make({ cluster: ['redis://h?prefix=shop:'] })).toThrow(/beside option cluster/)
+    expect(() => make({ cluster: ['redis://h/0', { host: 'h', db: 0 }], db: 0 })).not.toThrow()
+  })
 
   test('our options in the query of a URL, by the same rules', () => {
     for (const query of ['heartbeat=soon', 'heartbeat=-1', 'channels=shard', 'batch=1', 'wire=3', 'wire=1.x&prefix='])

@@ -3,7 +3,7 @@ import { createServer, type AddressInfo } from 'node:net'
 import Redis from 'ioredis'
 import { ConnectionError, ForbiddenError, NotKeptError, UnsupportedError } from 'server-events'
 import { RedisTransport } from '@server-events/redis'
-import { eventually, startCluster, startProxy, startRedis } from '@server-events/testing'
+import { eventually, startCluster, startProxy, startRedis, startSentinels } from '@server-events/testing'
 import type { FaultProxy, RedisServer } from '@server-events/testing'
 import { attached, event, outcome } from './support'
 
@@ -178,6 +178,7 @@ describe('a database that cannot be selected', () => {
       /cannot be selected/,
     ],
     ['of a function', () => new RedisTransport(() => new Redis(redis.port, { db: 99 })), /cannot be selected/],
+    ['of a query', () => new RedisTransport(`${redis.url}?db=99`), /cannot be selected/],
     [
       'without a ready check',
       () => new RedisTransport({ port: redis.port, db: 99, enableReadyCheck: false }),
@@ -273,4 +274,19 @@ describe('what proxies make of refusals', () => {
     await transport.keeper.publish(key('1'), event('[]'), 60_000)
     expect(await transport.keeper.recall([key('1')])).toMatchObject([{ body: '[]' }])
   })
+})
+
+test('a Sentinel, given as a server: neither side is connected, and each says what to set', async () => {
+  const sentinels = await startSentinels()
+  try {
+    const { transport, receiver } = attached(new RedisTransport({ port: sentinels.sentinels[0]!.port }))
+    const settled = [outcome(transport.connect()), outcome(transport.subscribe({ name: 'n' }))]
+    await eventually(() => receiver.errors('inputStore').length > 0 && receiver.errors('outputStore').length > 0)
+    for (const error of receiver.errors()) expect(String(error)).toMatch(/it is a Sentinel.*sentinels.*name/)
+    expect(receiver.calls.filter(({ type }) => type === 'state')).toEqual([])
+    await transport.close()
+    await Promise.all(settled)
+  } finally {
+    await sentinels.stop()
+  }
 })

@@ -14,7 +14,7 @@ export interface RoleWatchHost {
 }
 
 /** What a server says that it is; `undefined` if it did not say. */
-type Role = 'master' | 'replica' | 'forbidden' | undefined
+type Role = 'master' | 'replica' | 'sentinel' | 'forbidden' | undefined
 
 interface Watched {
   readonly connection: Connection
@@ -53,12 +53,13 @@ export class RoleWatch {
     this.#host = host
   }
 
-  /** Rejects if it is a replica. */
+  /** Rejects if it is a replica, or a Sentinel. */
   async vet(client: Client, place: string, side: RedisRole): Promise<void> {
     if (client.role) this.#vetted.add(client)
     const [role, run] = await Promise.all([roleOf(client), runOf(client)])
     if (run !== undefined) this.#runs.set(client, run)
     if (role === 'replica') throw replicaAt(place)
+    if (role === 'sentinel') throw sentinelAt(place)
     if (role !== 'forbidden' || this.#blind) return
     this.#blind = true
     const cannot = `redis at ${place} forbids ROLE and INFO, so a replica cannot be told from a master: grant +role`
@@ -149,7 +150,7 @@ async function roleOf(client: Client): Promise<Role> {
   try {
     const answer = await client.role()
     const [role] = Array.isArray(answer) ? (answer as unknown[]) : []
-    return role === 'slave' ? 'replica' : role === 'master' ? 'master' : undefined
+    return role === 'slave' ? 'replica' : role === 'master' || role === 'sentinel' ? role : undefined
   } catch (error) {
     const code = replyCode(error)
     return code === 'NOPERM' || code === 'UNKNOWN' ? await roleInInfo(client) : undefined
@@ -178,6 +179,12 @@ async function runOf(client: Client): Promise<string | undefined> {
 function replicaAt(place: string): ConnectionError {
   return new ConnectionError(
     `no connection to redis at ${place}: it is a replica, where events reach nobody else: connect to its master`,
+  )
+}
+
+function sentinelAt(place: string): ConnectionError {
+  return new ConnectionError(
+    `no connection to redis at ${place}: it is a Sentinel: give the options sentinels: [{ host, port }] and name, the master's`,
   )
 }
 

@@ -14,8 +14,14 @@ export function readUrl(text: string): URL {
     )
   decoded(url.username)
   decoded(url.password)
-  checkDb(/^\/?$/.test(url.pathname) ? undefined : url.pathname.slice(1))
+  checkDb(dbIn(url))
+  checkDb(url.searchParams.get('db'))
   return url
+}
+
+/** What follows the port. */
+export function dbIn({ pathname }: URL): string | undefined {
+  return /^\/?$/.test(pathname) ? undefined : pathname.slice(1)
 }
 
 /**

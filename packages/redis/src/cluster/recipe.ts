@@ -3,7 +3,7 @@ import { checkServerIdentity } from 'node:tls'
 import type { ConnectionOptions, PeerCertificate } from 'node:tls'
 import { InvalidArgumentError, UnsupportedError } from 'server-events'
 import type { RedisClient } from '../client/client'
-import { decoded } from '../client/url'
+import { dbIn, decoded } from '../client/url'
 import { isPort } from './announced'
 import { addressOf, endpointOf } from './topology'
 import type { Address, NatMap } from './topology'
@@ -24,9 +24,13 @@ export function recipeOf(nodes: unknown, options: Record<string, unknown>, natMa
   const seeds = nodes.map(seedOf)
   // Credentials and TLS of a URL hold for the others, too: nobody says them again of nodes that are found.
   const [first] = seeds
+  const all = { ...first?.more, ...options }
+  for (const { db } of [all, ...seeds.map(({ more }) => more)])
+    if (db !== undefined && db !== null && Number(db) !== 0)
+      throw new InvalidArgumentError('a Cluster has database 0 only: leave out db, and what follows the port in a URL')
   return {
     seeds: seeds.map(({ address }) => address),
-    options: { ...first?.more, ...options },
+    options: all,
     natMap: natMap as NatMap | undefined,
   }
 }
@@ -77,10 +81,16 @@ function seedOf(node: unknown): { address: Address; more: Record<string, unknown
 function ofUrl(text: string): unknown {
   const url = URL.canParse(text) ? new URL(text) : undefined
   if (!url?.hostname || !/^rediss?:$/.test(url.protocol)) return undefined
-  const { hostname, port, username, password, protocol } = url
+  const { hostname, port, username, password, protocol, search } = url
+  if (search !== '')
+    throw new InvalidArgumentError(
+      'the URL of a node of a Cluster takes no options: write those of its query beside option cluster',
+    )
+  const db = dbIn(url)
   return {
     host: hostname,
     port: port === '' ? 6379 : Number(port),
+    ...(db !== undefined && { db }),
     ...(username !== '' && { username: decoded(username) }),
     ...(password !== '' && { password: decoded(password) }),
     ...(protocol === 'rediss:' && { tls: {} }),
