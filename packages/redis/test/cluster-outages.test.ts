@@ -351,3 +351,21 @@ test('publishing and subscribing on replicas reaches everybody, and a master tha
   for (const { receiver } of [waiting, waiting2]) expect(receiver.states('outputStore')).toEqual([true])
   for (const { receiver } of [emitting, emitting2]) expect(receiver.states('inputStore')).toEqual([true])
 }, 60_000) // prettier-ignore
+
+test('a master that refuses the credentials that the others accept is tried as one that is away is, and told of per attempt', async () => {
+  for (const [node, admin] of admins.entries())
+    await admin.acl('SETUSER', 'some', 'on', node === 1 ? '>other' : '>secret', '&*', '~*', '+@all')
+  try {
+    const { transport, receiver, prefix } = make({ username: 'some', password: 'secret', publishTimeout: 3_000 })
+    const before = proxies[1]!.accepted
+    expect(await outcome(transport.keeper.publish(keyOn(1, prefix), kept, KEEP))).toBeInstanceOf(NotKeptError)
+    const attempts = proxies[1]!.accepted - before
+    expect(receiver.errors('inputStore').length).toBeLessThanOrEqual(attempts)
+    await admins[1]!.acl('SETUSER', 'some', '>secret')
+    const key = keyOn(1, prefix, 1_000)
+    await eventually(async () => (await outcome(transport.keeper.publish(key, kept, KEEP))) === 'resolved')
+    expect(await transport.keeper.recall([key])).toEqual([found])
+  } finally {
+    for (const admin of admins) await admin.acl('DELUSER', 'some')
+  }
+})

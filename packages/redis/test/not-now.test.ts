@@ -140,3 +140,18 @@ test('wrong credentials: whoever asks while a backoff runs gets the last refusal
   expect((await connections()) - before).toBeLessThan(30)
   expect(receiver.losses).toEqual([])
 })
+
+test('wrong credentials: whoever asks again whenever he is refused does not stop the event loop', async () => {
+  await admin.acl('SETUSER', 'default', '>right')
+  const { transport } = attached(new RedisTransport({ port: redis.port, password: 'wrong' }))
+  await outcome(transport.publish(key('1'), event('[]')))
+  let turns = 0
+  const timer = setInterval(() => turns++, 1)
+  let asked = 0
+  while (turns < 20 && asked < 10_000) {
+    asked++
+    await outcome(asked % 2 === 0 ? transport.publish(key('1'), event('[]')) : transport.subscribe({ name: 'n' }))
+  }
+  clearInterval(timer)
+  expect(asked).toBeLessThan(10_000)
+})

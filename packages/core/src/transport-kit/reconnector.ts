@@ -4,6 +4,9 @@ import type { ServerEventsError } from '../errors'
 import { failedAt, ours, reasonOf, troubleOf } from './errors'
 import { call, Timer } from './timing'
 
+// Taken at load: fake timers replace it later.
+const immediately = setImmediate
+
 /** How a connection is made. What it is, only its users know. */
 export interface Dialer<C> {
   /** Whom it connects to, for messages: `redis at 127.0.0.1:6379`. Asked anew for each message. */
@@ -69,7 +72,7 @@ export class Reconnector<C> {
   readonly #sides: readonly Side<C>[]
   #attempt: Attempt<C> | undefined
   #upSince: number | undefined
-  #accepted = false
+  #accepted: boolean
   #closed = false
   /** Attempts that failed, or did not stand for long, since the last one that did. */
   #failures = 0
@@ -80,8 +83,12 @@ export class Reconnector<C> {
   readonly #retry = new Timer(() => this.#dial())
   readonly #patience = new Timer(() => this.#late())
 
-  /** `connectTimeout` in ms, for dialling and establishing together. */
-  constructor(dialer: Dialer<C>, connectTimeout: number, sides: readonly Side<C>[]) {
+  /**
+   * `connectTimeout` in ms, for dialling and establishing together. `accepted` says that the credentials were accepted
+   * elsewhere: whoever refuses them all the same is tried again, like one that is away.
+   */
+  constructor(dialer: Dialer<C>, connectTimeout: number, sides: readonly Side<C>[], accepted = false) {
+    this.#accepted = accepted
     this.#dialer = dialer
     this.#connectTimeout = connectTimeout
     this.#sides = sides
@@ -188,11 +195,14 @@ export class Reconnector<C> {
       else side.down(cause)
   }
 
-  /** Later: who asks has yet to write down what it asks for. Once for all who ask in one tick. */
+  /**
+   * Later: who asks has yet to write down what it asks for. Once for all who ask in one turn of the event loop, and in
+   * the next one: else whoever asks again whenever he is refused would stop all timers and sockets of the process.
+   */
   #tellRefusal(message: string): void {
     if (this.#telling) return
     this.#telling = true
-    void Promise.resolve().then(() => {
+    immediately(() => {
       this.#telling = false
       if (!this.#closed) for (const side of this.#sides) side.refused(new AuthError(message))
     })

@@ -21,9 +21,12 @@ const KEEP_ALIVE = 30_000
 
 /** Keeps one connection for one side. Every connection is a new client of ioredis, which repairs nothing by itself. */
 export class Link extends Reconnector<Connection> {
-  /** `roles` refuses replicas; without it they will do, as in a Cluster. */
+  /**
+   * `roles` refuses replicas; without it this is the link to one node of a Cluster, where replicas will do, and of which
+   * another node has accepted the credentials.
+   */
   constructor(role: RedisRole, dialer: Dialer, connectTimeout: number, side: LinkHost, roles?: RoleWatch) {
-    super(new ClientDialer(role, dialer, roles), connectTimeout, [side])
+    super(new ClientDialer(role, dialer, roles), connectTimeout, [side], roles === undefined)
   }
 }
 
