@@ -202,10 +202,12 @@ function tryCompiler(version, tools, project) {
     copyFileSync(join(consumer, file), join(folder, file))
   for (const file of ['calls.mts', 'calls.cts', 'bundler/calls.ts'])
     copyFileSync(join(consumer, 'calls.ts'), join(folder, file))
-  const tsc = join(cacheFolder('build-tools'), 'node_modules', name, 'bin/tsc')
+  // The types that pg's protocol package has are for 5.7 and later: what uses ours is checked, they are not.
+  const isOld = version.localeCompare('5.7', 'en', { numeric: true }) < 0
+  const tsc = [join(cacheFolder('build-tools'), 'node_modules', name, 'bin/tsc'), ...(isOld ? ['--skipLibCheck'] : [])]
+  const calls = `nodenext, right and wrong calls${isOld ? ', with skipLibCheck' : ''}`
   return row(`TypeScript ${version}`, tools.version(name), {
-    'nodenext, right and wrong calls': () =>
-      void run(process.execPath, [tsc, '-p', 'tsconfig.nodenext.json'], { cwd: folder }),
-    bundler: () => void run(process.execPath, [tsc, '-p', 'tsconfig.bundler.json'], { cwd: folder }),
+    [calls]: () => void run(process.execPath, [...tsc, '-p', 'tsconfig.nodenext.json'], { cwd: folder }),
+    bundler: () => void run(process.execPath, [...tsc, '-p', 'tsconfig.bundler.json'], { cwd: folder }),
   })
 }

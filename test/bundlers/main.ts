@@ -50,7 +50,7 @@ async function main(): Promise<void> {
   await roundTrip(() => new MemoryTransport({ hub }))
   await roundTrip(() => new RedisTransport(REDIS_URL))
   await roundTrip(() => new NatsTransport(NATS_URL))
-  await roundTrip(() => new PostgresTransport(POSTGRES_URL))
+  await roundTrip(() => new PostgresTransport(POSTGRES_URL, { table: false }))
   await oneClass(new RedisTransport({ host: '127.0.0.1', port: 1 }))
   await oneClass(new PostgresTransport({ host: '127.0.0.1', port: 1 }))
   console.log('works')
