@@ -99,6 +99,21 @@ test('a server of an old version is refused with what to do, whatever it is aske
   expect(receiver.log).not.toContain('inputStore down')
 })
 
+test('a standby is tried again, and told as what it is', async () => {
+  await execute(
+    postgres,
+    `CREATE SCHEMA standby;
+     CREATE FUNCTION standby.pg_is_in_recovery() RETURNS boolean LANGUAGE sql AS 'SELECT true'`,
+  )
+  const config = { connectionString: postgres.url, options: '-c search_path=standby,pg_catalog,public' }
+  const { transport, receiver } = open(config)
+  transport.connect().catch(() => undefined)
+  await eventually(() => receiver.errors.length >= 2)
+  expect(new Set(receiver.errors.map(({ message }) => message))).toEqual(
+    new Set([`no connection to postgres at 127.0.0.1:${postgres.port}: it is a standby, and read-only`]),
+  )
+})
+
 describe('credentials that are refused', () => {
   test.each([
     ['a wrong password', 'owner:hunter-wrong', 'wrong user or password, SQLSTATE 28P01'],

@@ -45,8 +45,12 @@ export class PostgresDriver implements Driver {
     const { publishing, listening } = this.#settings
     const options = side === 'inputStore' ? publishing : listening
     const open = (ended: (cause?: unknown) => void): Promise<Session> => Session.open(options, signal, ended)
+    // That we end it ourselves is no news: the reason for it is what is thrown.
+    let isLeft = false
     try {
-      const session = await open((cause) => events.ended(connectionTrouble(cause, place)))
+      const session = await open((cause) => {
+        if (!isLeft) events.ended(connectionTrouble(cause, place))
+      })
       const link = new PostgresLink(session, place, this.#settings, events, {
         warn: this.#warn,
         another: () => open(ignore),
@@ -58,6 +62,7 @@ export class PostgresDriver implements Driver {
       if (version < OLDEST * 10_000) return new RefusingLink(session, tooOld(place, version))
       // A standby keeps nothing, and knows no LISTEN.
       if (row?.['standby'] !== true) return link
+      isLeft = true
       await link.close()
     } catch (error) {
       throw ours(error) ?? connectionTrouble(error, place)
