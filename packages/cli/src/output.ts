@@ -34,9 +34,14 @@ export function printable(text: string): string {
   return text.replaceAll(/(?!\n)\p{Cc}/gu, (char) => `\\x${char.charCodeAt(0).toString(16).padStart(2, '0')}`)
 }
 
-/** Between a scheme and the last @ of a word stands what nobody is to see. */
+/** Between a scheme and the last @ of a line stands what nobody is to see: a password may hold anything. */
 export function withoutCredentials(text: string): string {
-  return text.replaceAll(/([a-z+]+:\/\/)\S*@/gi, '$1***@')
+  return text.replaceAll(/([a-z+]+:\/\/).*@/gi, '$1***@')
+}
+
+/** Of a URL where none belongs not even the rest: without a host a password looks like one. */
+export function withoutUrls(text: string): string {
+  return text.replaceAll(/([a-z+]+:\/\/).*/gi, '$1***')
 }
 
 /** How wide the terminal is; what is piped is read by people later, at 100. */

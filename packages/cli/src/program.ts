@@ -8,9 +8,9 @@ import { tail } from './commands/tail'
 import { wait } from './commands/wait'
 import { who } from './commands/who'
 import { describe, exitCodeOf, explain, parseMs, parseCount } from './events'
-import { Exit, exitCodes } from './exit'
+import { Exit, exitCodes, usage } from './exit'
 import type { ExitCode } from './exit'
-import { complain, json, withoutCredentials } from './output'
+import { complain, json, withoutUrls } from './output'
 
 /** Runs a command line and resolves with the code to exit with. Never rejects. */
 export async function run(argv: readonly string[]): Promise<ExitCode> {
@@ -18,21 +18,34 @@ export async function run(argv: readonly string[]): Promise<ExitCode> {
     await program().parseAsync(argv, { from: 'user' })
     return exitCodes.ok
   } catch (error) {
-    // commander has written its complaint, or the help that was asked for.
-    if (error instanceof CommanderError) return error.exitCode === 0 ? exitCodes.ok : exitCodes.usage
+    if (error instanceof CommanderError) {
+      if (error.exitCode === 0) return exitCodes.ok
+      // commander has written the help.
+      return error.code === 'commander.help' ? exitCodes.usage : tell(usage(notUnderstood(error)), argv)
+    }
     // The doctor has told in its table.
-    if (error instanceof Exit && error.message === '') return error.exitCode
-    if (argv.includes('--json')) json({ error: describe(error) })
-    else complain(error instanceof Exit ? error.message : explain(error))
-    return exitCodeOf(error)
+    return error instanceof Exit && error.message === '' ? error.exitCode : tell(error, argv)
   }
 }
+
+function tell(error: unknown, argv: readonly string[]): ExitCode {
+  if (argv.includes('--json')) json({ error: describe(error) })
+  else complain(error instanceof Exit ? error.message : explain(error))
+  return exitCodeOf(error)
+}
+
+function notUnderstood({ message }: CommanderError): string {
+  return withoutUrls(message.replace(/^error: /, ''))
+}
+
+/** What commander has to complain of is told by `run`. */
+const silent = { outputError: () => undefined }
 
 function program(): Command {
   const it = new Command('server-events')
     .description('Looks after the server that server-events runs on, and speaks with those who wait on it.')
     .exitOverride()
-    .configureOutput({ outputError: (text, write) => write(withoutCredentials(text)) })
+    .configureOutput(silent)
     .configureHelp({ helpWidth: 100, showGlobalOptions: false })
     .addHelpText('after', AFTER_HELP)
   it.addCommand(doctorCommand())
@@ -61,7 +74,7 @@ function command(name: string, description: string): Command {
   return new Command(name)
     .description(description)
     .exitOverride()
-    .configureOutput({ outputError: (text, write) => write(withoutCredentials(text)) })
+    .configureOutput(silent)
     .configureHelp({ helpWidth: 100 })
     .addOption(
       new Option(

@@ -7,8 +7,8 @@ import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { performance } from 'node:perf_hooks'
-import { aptInstall, findOnPath, startCluster, startRedis, startSentinels } from '@server-events/testing'
-import type { RedisCluster, RedisSentinels, RedisServer } from '@server-events/testing'
+import { aptInstall, findOnPath, startCluster, startProxy, startRedis, startSentinels } from '@server-events/testing'
+import type { FaultProxy, RedisCluster, RedisSentinels, RedisServer } from '@server-events/testing'
 import { Redis } from 'ioredis'
 import { runCli, runDoctor } from './run-cli'
 
@@ -19,6 +19,16 @@ async function serverWith(...args: string[]): Promise<RedisServer> {
   const server = await startRedis({ args: ['--appendonly', 'yes', ...args] })
   running.push(server)
   return server
+}
+
+/** A server behind a proxy, which says something else instead: as long, or the reply could not be read. */
+async function proxied(server: RedisServer, said = '', instead = ''): Promise<FaultProxy> {
+  const proxy = await startProxy(server)
+  running.push({ stop: () => proxy.close() })
+  if (said !== '')
+    proxy.filter = (direction, chunk) =>
+      direction === 'up' ? chunk : Buffer.from(chunk.toString('latin1').replaceAll(said, instead), 'latin1')
+  return proxy
 }
 
 afterEach(() => Promise.all(running.splice(0).map((server) => server.stop())))
@@ -48,6 +58,32 @@ describe('a connection that cannot be made', () => {
     expect(of('connection')?.fix).toContain('a server that is frozen')
     expect(performance.now() - began).toBeLessThan(30_000)
     server.resume()
+  })
+
+  test('a name that does not resolve', async () => {
+    const { code, of } = await runDoctor('redis://server-events.invalid')
+    expect([code, of('connection')?.fix]).toEqual([1, expect.stringContaining('the name does not resolve')])
+  })
+
+  test('TLS at a port without', async () => {
+    const { port } = await serverWith()
+    const { code, of } = await runDoctor(`rediss://127.0.0.1:${port}`)
+    expect([code, of('connection')?.fix]).toEqual([1, expect.stringContaining('a port without TLS')])
+  })
+
+  test.each([
+    ['cannot be made', (proxy: FaultProxy) => proxy.refuse()],
+    ['is cut', (proxy: FaultProxy) => proxy.cut()],
+    ['falls silent', (proxy: FaultProxy) => proxy.blackhole()],
+  ])('one %s while the server is examined', async (_, strike) => {
+    const proxy = await proxied(await serverWith())
+    // The library has two; what comes later is the doctor's.
+    proxy.filter = (direction, chunk, connection) => {
+      if (direction === 'up' && connection > 3) strike(proxy)
+      return chunk
+    }
+    const { code, wrong } = await runDoctor(proxy.url)
+    expect([code, wrong]).toEqual([1, ['bad connection']])
   })
 
   test.each([
@@ -116,6 +152,26 @@ describe('TLS', () => {
   })
 })
 
+test('an old version', async () => {
+  const server = await serverWith()
+  const redis = new Redis(server.url)
+  const [version = ''] = /(redis|valkey)_version:\d+/.exec(await redis.info('server')) ?? []
+  redis.disconnect()
+  const proxy = await proxied(
+    server,
+    version,
+    version.replace(/\d+$/, (major) => '5'.padStart(major.length, '0')),
+  )
+  expect((await runDoctor(proxy.url)).wrong).toEqual(['warn server'])
+})
+
+test('it still loads what it persisted', async () => {
+  const proxy = await proxied(await serverWith(), 'loading:0', 'loading:1')
+  const { code, findings } = await runDoctor(proxy.url)
+  expect([code, findings]).toMatchObject([1, [{ check: 'connection', status: 'bad', fix: 'wait until it is done' }]])
+  expect(findings[0]?.found).toContain('is still loading')
+})
+
 test('an answer takes long', async () => {
   const { port } = await serverWith()
   const slow = createServer((client) => {
@@ -180,6 +236,30 @@ describe('with Sentinels', () => {
     expect((await runDoctor(master.url)).of('role')?.found).toBe('master, 1 replica')
   })
 
+  test('a replica that says so to INFO only; to nobody, and that is told', async () => {
+    const [, replica] = sentinels.servers
+    const redis = new Redis(replica.url)
+    const user = [
+      'ACL',
+      'SETUSER',
+      'someone',
+      'on',
+      '>open-sesame',
+      'allkeys',
+      'allchannels',
+      '+@all',
+      '-role',
+    ] as const
+    const url = replica.url.replace('//', '//someone:open-sesame@')
+    await redis.call(...user)
+    const asked = await runDoctor(url)
+    expect([asked.code, asked.of('connection')?.found]).toEqual([1, expect.stringContaining('replica')])
+    await redis.call(...user, '-info')
+    redis.disconnect()
+    const { of } = await runDoctor(url)
+    expect(of('role')).toMatchObject({ status: 'warn', fix: 'grant +role, or +info' })
+  })
+
   test('a Sentinel itself', async () => {
     const { code, wrong, of } = await runDoctor(sentinels.sentinels[0]!.url)
     expect([code, wrong]).toEqual([1, ['bad server']])
@@ -212,6 +292,16 @@ describe('a Cluster', () => {
       1,
       expect.objectContaining({ status: 'bad', fix: expect.stringContaining('redis+cluster://') as string }),
     ])
+  })
+
+  test('a user who may not ask where slots are, or follow them', async () => {
+    for (const { url } of cluster.masters) {
+      const redis = new Redis(url, { password: 'open-sesame' })
+      await redis.call('ACL', 'SETUSER', 'someone', 'on', '>open-sesame', 'allkeys', 'allchannels', '+@all', '-asking')
+      redis.disconnect()
+    }
+    const { code, wrong } = await runDoctor(`redis+cluster://someone${place()}`)
+    expect([code, wrong]).toEqual([0, ['warn permission asking of server-events-doctor']])
   })
 
   test('one node is set otherwise: it is named', async () => {

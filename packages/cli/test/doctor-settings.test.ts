@@ -48,6 +48,7 @@ test.each([
   [['--maxmemory', '900kb'], 'bad memory', 1],
   [['--timeout', '10'], 'warn timeout', 0],
   [['--tcp-keepalive', '0'], 'warn tcp-keepalive', 0],
+  [['--tcp-keepalive', '3600'], 'warn tcp-keepalive', 0],
   [['--client-output-buffer-limit', 'pubsub 1mb 512kb 60'], 'bad output buffer', 1],
   [['--client-output-buffer-limit', 'pubsub 4mb 2mb 60'], 'warn output buffer', 0],
   [['--appendonly', 'no'], 'warn persistence', 0],
@@ -80,6 +81,19 @@ test('a full server keeps nothing: both its memory and the refused SET are told'
   expect(code).toBe(1)
   expect(of('memory')).toMatchObject({ status: 'bad', found: expect.stringContaining('OOM') as string })
   expect(of('permission set of server-events-doctor')?.found).toContain('SET is refused (OOM)')
+})
+
+test('a server that is nearly full', async () => {
+  const { url } = await serverWith()
+  const filling = new Redis(url)
+  await filling.set('large', 'x'.repeat(30_000_000))
+  await filling.quit()
+  // On another connection: that one had buffers.
+  const redis = new Redis(url)
+  const used = Number(/used_memory:(\d+)/.exec(await redis.info('memory'))?.[1])
+  await redis.config('SET', 'maxmemory', String(Math.round(1.05 * used)))
+  redis.disconnect()
+  expect((await runDoctor(url)).wrong).toEqual(['warn memory'])
 })
 
 test.each([

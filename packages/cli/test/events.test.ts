@@ -158,9 +158,29 @@ describe('a command line that is not understood ends with 2 and shows no passwor
     [['wait', '', '1', '--url', 'URL']],
     [['emit', 'report', '1', '--url', 'redis+cluster://:open-sesame@127.0.0.1/3']],
     [['wait', 'report', '1', '--channels', 'other', '--url', 'redis://:open-sesame@127.0.0.1']],
+    // The URL where it does not belong, without its host, and with a blank in the password.
+    [['wait', 'report', '1', '--timeout', 'redis://:open-sesame']],
+    [['wait', 'report', '1', '--channels', 'redis://:open sesame@127.0.0.1']],
+    [['dcotor', 'redis://:open-sesame@127.0.0.1']],
   ])('%j', async (args) => {
     const { code, output } = await runCli(args.map((arg) => (arg === 'URL' ? url : arg)))
     expect([code, output]).toEqual([2, expect.not.stringMatching(/sesame/)])
     expect(output.trim()).not.toBe('')
+  })
+
+  test.each([
+    [['wait', 'report', '--json']],
+    [['wait', 'report', '1', '--json', '--nonsense']],
+    [['wait', 'report', '1', '--json', '--timeout', 'redis://:open-sesame']],
+    [['doctor', '--json', 'redis://:open-sesame@']],
+  ])('%j: so that programs understand it', async (args) => {
+    const { code, stdout, stderr } = await runCli(args)
+    const { error } = JSON.parse(stdout) as { error: { code: string; message: string } }
+    expect([code, stderr, error.code, error.message]).toEqual([
+      2,
+      '',
+      'ERR_INVALID_ARGUMENT',
+      expect.not.stringMatching(/sesame|^error/),
+    ])
   })
 })

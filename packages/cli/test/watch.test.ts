@@ -172,6 +172,30 @@ describe('who', () => {
     expect(names.find(({ name }) => name === 'home')).toMatchObject({ ids: 0, homes: { abc: 1, def: 1 } })
   })
 
+  test('what it may not ask is told: else nothing would look like nobody', async () => {
+    const redis = new Redis(server.url, { password: 'open-sesame' })
+    await redis.call('ACL', 'SETUSER', 'someone', 'reset', 'on', '>open-sesame', 'allkeys', 'allchannels', '+@all', '-scan', '-pubsub') // prettier-ignore
+    redis.disconnect()
+    const url = server.url.replace('//', '//someone:open-sesame@')
+    const { code, stdout } = await runCli(['who', 'report', '--json', '--url', url])
+    const refused = ['PUBSUB CHANNELS (NOPERM)', 'SCAN (NOPERM)']
+    expect([code, JSON.parse(stdout)]).toMatchObject([0, { complete: false, refused }])
+    const table = await runCli(['who', 'report', '--url', url])
+    expect(table.stdout).toContain(
+      'counts are too low: this user may not ask for PUBSUB CHANNELS (NOPERM), SCAN (NOPERM)',
+    )
+  })
+
+  test.each([
+    ['nobody there', () => 'redis://:open-sesame@127.0.0.1:9', 'ERR_CONNECTION'],
+    ['wrong password', () => server.url.replace('//', '//:says-me@'), 'ERR_AUTH'],
+    ['no password', () => server.url, 'ERR_AUTH'],
+  ])('%s: 1', async (_, url, code) => {
+    const ended = await runCli(['who', '--json', '--url', url()])
+    expect([ended.code, JSON.parse(ended.stdout)]).toMatchObject([1, { error: { code } }])
+    expect(ended.output).not.toMatch(/sesame|says-me/)
+  })
+
   test('it ends after so many keys, and says so', async () => {
     const redis = new Redis(server.url, { password: 'open-sesame' })
     await redis.mset(Array.from({ length: 3_000 }, (_, n) => [`other:${n}`, 'x']).flat())
@@ -192,7 +216,7 @@ describe('who', () => {
     await cluster.stop()
     expect([code, JSON.parse(stdout)]).toEqual([
       0,
-      { names: [{ name: 'report', listening: 6, ids: 0, homes: {}, kept: 30 }], complete: true },
+      { names: [{ name: 'report', listening: 6, ids: 0, homes: {}, kept: 30 }], complete: true, refused: [] },
     ])
   })
 })
@@ -224,6 +248,22 @@ describe('bench', () => {
     expect(latency.p50).toBeGreaterThan(200)
   })
 
+  test('a server that dies meanwhile: it ends, with what was refused and why', async () => {
+    const own = await startRedis()
+    const args = ['bench', '--rate', '100', '--duration', '1500', '--timeout', '500', '--json', '--url', own.url]
+    const child = await startCli(args)
+    const redis = new Redis(own.url)
+    redis.on('error', () => undefined)
+    while (!(await redis.info('commandstats')).includes('cmdstat_publish')) await new Promise(setImmediate)
+    await own.stop()
+    redis.disconnect()
+    expect(await child.exited).toBe(1)
+    const result = JSON.parse(child.lines.join('\n')) as { sent: number; refused: number; lost: number; why: string }
+    expect(result.sent).toBe(150)
+    expect(result.refused + result.lost).toBeGreaterThan(0)
+    expect(result.why).toContain(`127.0.0.1:${own.port}`)
+  })
+
   test('what is refused is told: 1', async () => {
     const own = await startRedis()
     const redis = new Redis(own.url)
@@ -232,7 +272,8 @@ describe('bench', () => {
     const args = ['bench', '--rate', '50', '--duration', '200', '--timeout', '200', '--json', '--url', own.url]
     const { code, stdout } = await runCli(args)
     await own.stop()
-    expect([code, JSON.parse(stdout)]).toMatchObject([1, { sent: 10, arrived: 0, refused: 10, lost: 0 }])
+    const why = expect.stringContaining('ERR_FORBIDDEN') as string
+    expect([code, JSON.parse(stdout)]).toMatchObject([1, { sent: 10, arrived: 0, refused: 10, lost: 0, why }])
   })
 
   test('for people: a table', async () => {

@@ -5,8 +5,9 @@ import type { ServerEvents } from 'server-events'
 import { TimeoutError } from 'server-events'
 import { withEvents } from '../connect'
 import type { Target } from '../connect'
+import { explain } from '../events'
 import { Exit, exitCodes } from '../exit'
-import { colours, json, table } from '../output'
+import { colours, json, line, printable, table } from '../output'
 import { percentile } from '../percentile'
 
 export interface BenchFlags extends Target {
@@ -25,6 +26,8 @@ interface Tally {
   readonly taken: number[]
   lost: number
   refused: number
+  /** Of the last that was refused. */
+  why?: string
 }
 
 /**
@@ -59,8 +62,10 @@ async function load(waiter: ServerEvents, emitter: ServerEvents, flags: BenchFla
     const arrived = waiter.on(name, id, { timeout, recall: flags.keep !== undefined })
     const [wait, emit] = await Promise.allSettled([arrived.then(() => performance.now()), emitter.emit(name, id, body)])
     if (wait.status === 'fulfilled') tally.taken.push(wait.value - due)
-    else if (emit.status === 'rejected' || !(wait.reason instanceof TimeoutError)) tally.refused++
-    else tally.lost++
+    else if (emit.status === 'rejected' || !(wait.reason instanceof TimeoutError)) {
+      tally.refused++
+      tally.why = explain(emit.status === 'rejected' ? emit.reason : wait.reason)
+    } else tally.lost++
   }
 
   const total = Math.ceil((rate * duration) / 1_000)
@@ -98,12 +103,12 @@ function showProgress(tally: Tally, { rate, duration }: BenchFlags): () => void 
   }
 }
 
-function report({ sent, taken, lost, refused }: Tally, seconds: number, flags: BenchFlags): void {
+function report({ sent, taken, lost, refused, why }: Tally, seconds: number, flags: BenchFlags): void {
   taken.sort((a, b) => a - b)
   const at = (share: number): number | undefined => (taken.length === 0 ? undefined : percentile(taken, share))
   const latency = { p50: at(0.5), p99: at(0.99), p999: at(0.999), max: taken.at(-1) }
   const rate = sent / seconds
-  if (flags.json) return json({ rate, wanted: flags.rate, sent, arrived: taken.length, lost, refused, latency })
+  if (flags.json) return json({ rate, wanted: flags.rate, sent, arrived: taken.length, lost, refused, why, latency })
   const ms = (value: number | undefined): string => (value === undefined ? '-' : `${value.toFixed(2)} ms`)
   const alarming = (count: number): string => (count === 0 ? '0' : colours.red(String(count)))
   table(
@@ -115,4 +120,5 @@ function report({ sent, taken, lost, refused }: Tally, seconds: number, flags: B
       ],
     ],
   )
+  if (why !== undefined) line(printable(`refused, the last one: ${why}`))
 }

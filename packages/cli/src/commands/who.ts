@@ -14,9 +14,9 @@ export async function who(names: readonly string[], flags: WhoFlags): Promise<vo
   if (server.kind === 'nats') throw usage('who is for Redis: NATS tells by `nats server report connections`')
   if (server.kind === 'postgres')
     throw usage('who is for Redis: PostgreSQL tells of listeners in pg_stat_activity only')
-  const { uses, complete } = await countUse(server, names, flags)
+  const { uses, complete, refused } = await countUse(server, names, flags)
   if (flags.json) {
-    json({ names: uses, complete })
+    json({ names: uses, complete: complete && refused.length === 0, refused })
     return
   }
   if (uses.length === 0) line('no name is in use that could be seen from here: name those that you look for')
@@ -28,5 +28,6 @@ export async function who(names: readonly string[], flags: WhoFlags): Promise<vo
         ...Object.entries(homes).map(([label, count]) => [`  home ${printable(label)}`, String(count), '', '']),
       ]),
     )
+  if (refused.length > 0) line(`counts are too low: this user may not ask for ${refused.join(', ')}`)
   if (!complete) line(`not all: it ended after ${flags.maxKeys} keys or channels (--max-keys)`)
 }

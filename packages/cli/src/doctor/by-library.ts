@@ -1,68 +1,124 @@
 import { performance } from 'node:perf_hooks'
 import { randomUUID } from 'node:crypto'
-import { ServerEventsError } from 'server-events'
+import { NotKeptError, ServerEventsError } from 'server-events'
+import type { ServerEvents } from 'server-events'
 import { withEvents } from '../connect'
 import type { ServerUrl } from '../server-url'
 import { bad, docs, ok, warn } from './finding'
 import type { Finding } from './finding'
 import type { DoctorFlags } from './flags'
-import { percentile } from '../percentile'
+import { judgeLatency } from './latency'
+import { withoutTls } from './network'
 
 /** A name that nobody has. */
 const NOBODYS = 'server-events-doctor'
 
-/** What to do where outcomes cannot be kept, and where that is described. */
-const keeping = {
-  nats: ['enable JetStream, or give bucket: false and no option keep', docs.nats],
-  postgres: ['run the SQL that postgresMigration() gives, or give table: false and no option keep', docs.postgres],
-} as const
+/** How many events are sent. */
+const SAMPLES = 100
 
-type Kind = keyof typeof keeping
+const pages = { nats: docs.nats, postgres: docs.postgres } as const
+
+type Kind = keyof typeof pages
+
+/** What to do where outcomes cannot be kept at all. */
+const keeping: Readonly<Record<Kind, string>> = {
+  nats: 'enable JetStream, or give bucket: false and no option keep',
+  postgres: 'run the SQL that postgresMigration() gives, or give table: false and no option keep',
+}
 
 /** By the library alone: what it can do there, and how long it takes. */
-export async function diagnoseByLibrary({ tls }: ServerUrl, kind: Kind, flags: DoctorFlags): Promise<Finding[]> {
-  const findings = [tls ? ok('tls', 'yes') : ok('tls', 'none')]
-  const [name = NOBODYS] = flags.name ?? []
-  const id = `doctor-${randomUUID()}`
-  await withEvents({ ...flags, quiet: true }, {}, async (events) => {
-    const taken: number[] = []
-    for (let n = 0; n < 100; n++) {
+export async function diagnoseByLibrary(server: ServerUrl, kind: Kind, flags: DoctorFlags): Promise<Finding[]> {
+  const probe = { name: flags.name?.[0] ?? NOBODYS, id: `doctor-${randomUUID()}` }
+  const quiet = { ...flags, quiet: true }
+  return [
+    server.tls ? ok('tls', 'yes') : withoutTls(server),
+    await withEvents(quiet, {}, (events) => checkEvents(events, probe, kind, flags)),
+    ...(flags.keep
+      ? await withEvents(quiet, { keep: 10_000 }, (events) => checkKeeping(events, probe, kind, flags)).catch(
+          // There is no place to keep anything.
+          (error: unknown) => [refusal('keeping', error, kind)],
+        )
+      : []),
+  ]
+}
+
+interface Probe {
+  readonly name: string
+  readonly id: string
+}
+
+/** Of who only emits, how long that takes; of who only waits, whether that may be asked for. */
+async function checkEvents(
+  events: ServerEvents,
+  { name, id }: Probe,
+  kind: Kind,
+  { side }: DoctorFlags,
+): Promise<Finding> {
+  const taken: number[] = []
+  try {
+    if (side === 'wait') {
+      const listening = await events.listen(name)
+      await listening.close()
+      return ok('permissions', 'events can be waited for')
+    }
+    for (let n = 0; n < SAMPLES; n++) {
       const began = performance.now()
-      const wait = events.on(name, `${id}-${n}`, { timeout: 2_000, recall: false })
-      try {
-        await events.emit(name, `${id}-${n}`)
-        await wait
-      } catch (error) {
-        findings.push(refusal('permissions', kind, error))
-        return
-      }
+      const wait = side === 'emit' ? undefined : events.on(name, `${id}-${n}`, { timeout: 2_000, recall: false })
+      // When the emit is refused that is told; nobody asks for the wait then.
+      wait?.catch(() => undefined)
+      await events.emit(name, `${id}-${n}`)
+      await wait
       taken.push(performance.now() - began)
     }
-    taken.sort((a, b) => a - b)
-    const found = `p50 ${percentile(taken, 0.5).toFixed(2)} ms, p99 ${percentile(taken, 0.99).toFixed(2)} ms, of ${taken.length}`
-    findings.push(ok('latency of an event', found))
-  })
-  if (flags.keep) findings.push(await checkKeeping(name, id, kind, flags))
-  return findings
-}
-
-async function checkKeeping(name: string, id: string, kind: Kind, flags: DoctorFlags): Promise<Finding> {
-  try {
-    await withEvents({ ...flags, quiet: true }, { keep: 10_000 }, async (events) => {
-      await events.emit(name, id)
-      await events.peek(name, id)
-      await events.forget(name, id)
-    })
-    return ok('keeping', 'an outcome was kept, found and forgotten')
   } catch (error) {
-    return refusal('keeping', kind, error)
+    return refusal('permissions', error, kind)
   }
+  taken.sort((a, b) => a - b)
+  const check = side === 'emit' ? 'latency of publishing' : 'latency of an event'
+  return judgeLatency(check, taken, 'look at the way there, and at what keeps the server busy: each wait pays this')
 }
 
-function refusal(check: string, kind: Kind, error: unknown): Finding {
-  const [cure, page] = keeping[kind]
+/** Each of what is needed; what is kept expires soon by itself. */
+async function checkKeeping(
+  events: ServerEvents,
+  { name, id }: Probe,
+  kind: Kind,
+  { side }: DoctorFlags,
+): Promise<Finding[]> {
+  const findings: Finding[] = []
+  const attempt = async (run: () => Promise<unknown>, without?: string): Promise<void> => {
+    // What cannot be kept is told once.
+    if (findings.length > 0) return
+    try {
+      await run()
+    } catch (error) {
+      findings.push(refusal('keeping', error, kind, without))
+    }
+  }
+  if (side !== 'wait') await attempt(() => events.emit(name, id))
+  if (side !== 'emit') await attempt(() => events.peek(name, id))
+  if (side !== 'wait') await attempt(() => events.forget(name, id), 'forget() and the sweep do not work')
+  const done = side === 'wait' ? 'outcomes can be looked for' : 'an outcome was kept, found and forgotten'
+  return findings.length > 0 ? findings : [ok('keeping', done)]
+}
+
+/** `without`: what most processes can do without, and this one has to. */
+function refusal(check: string, error: unknown, kind: Kind, without?: string): Finding {
   if (!(error instanceof ServerEventsError)) throw error
-  const isUnkept = error.code === 'ERR_UNSUPPORTED' || error.code === 'ERR_NOT_KEPT'
-  if (isUnkept && check === 'keeping') return warn(check, error.message, cure, page)
-  return bad(check, error.message, 'see to what the message names', page)
+  const { code, message } =
+    error instanceof NotKeptError && error.cause instanceof ServerEventsError ? error.cause : error
+  // Meant so, perhaps: there is no place to keep anything.
+  if (check === 'keeping' && code === 'ERR_UNSUPPORTED') return warn(check, message, keeping[kind], pages[kind])
+  const cure = cureOf(code, message, kind)
+  return without === undefined
+    ? bad(check, message, cure, pages[kind])
+    : warn(check, `${message}: ${without}`, cure, pages[kind])
+}
+
+function cureOf(code: string, message: string, kind: Kind): string {
+  if (kind === 'postgres' && code === 'ERR_FORBIDDEN')
+    return 'GRANT SELECT, INSERT, UPDATE, DELETE ON the table to this role; who only waits needs SELECT, who never forgets or sweeps no DELETE'
+  if (message.includes('55P03'))
+    return 'end the transaction that holds it: pg_stat_activity and pg_blocking_pids() tell which; it is tried again for two seconds'
+  return 'see to what the message names'
 }

@@ -1,11 +1,13 @@
 import { performance } from 'node:perf_hooks'
 import { ServerEventsError } from 'server-events'
-import { serverOf, withEvents } from '../connect'
+import { redisOptions, serverOf, withEvents } from '../connect'
+import { Client, fieldsOf } from '../redis/client'
 import type { ServerUrl } from '../server-url'
 import { bad, docs, ok } from './finding'
 import type { Finding } from './finding'
 import type { DoctorFlags } from './flags'
 import { diagnoseByLibrary } from './by-library'
+import { askForTls } from './network'
 import { diagnoseRedis } from './redis/diagnose'
 
 /** Connects as the library does and, if that works, asks for all else. */
@@ -16,6 +18,8 @@ export async function diagnose(flags: DoctorFlags): Promise<Finding[]> {
     await withEvents({ ...flags, quiet: true }, {}, () => Promise.resolve())
   } catch (error) {
     if (!(error instanceof ServerEventsError) || error.code === 'ERR_INVALID_ARGUMENT') throw error
+    if (await isLoading(server))
+      return [bad('connection', `${error.message}: the server is still loading what it persisted`, 'wait until it is done', docs.settings)] // prettier-ignore
     return [bad('connection', error.message, cureOf(error, server), docs.errors)]
   }
   const connection = ok('connection', `${server.place}, in ${Math.round(performance.now() - began)} ms`)
@@ -27,10 +31,22 @@ export async function diagnose(flags: DoctorFlags): Promise<Finding[]> {
   ]
 }
 
-function cureOf({ code, message }: ServerEventsError, { tls, password }: ServerUrl): string {
+/** Of a Redis, which answers hardly anything then. */
+async function isLoading(server: ServerUrl): Promise<boolean> {
+  if (server.kind !== 'redis') return false
+  const client = await Client.open(redisOptions(server)).catch(() => undefined)
+  const { loading } = fieldsOf(await client?.text('INFO', 'persistence'))
+  client?.close()
+  return loading === '1'
+}
+
+function cureOf({ code, message }: ServerEventsError, server: ServerUrl): string {
+  const { tls, password } = server
   if (code === 'ERR_AUTH')
     return password === undefined ? 'the server wants a password: scheme://user:password@host' : 'check user name and password' // prettier-ignore
   if (message.includes('cannot be selected')) return 'ACL SETUSER <user> +select, or use database 0'
+  if (message.includes('no such database')) return 'name a database that exists: postgres://host/database'
+  if (message.includes('standby')) return 'connect to the primary'
   if (message.includes('replica')) return 'connect to the master, or by Sentinel, which names it'
   if (/CERT|SIGNED|ALTNAME|ISSUER/.test(message))
     return 'have the certificate made for this host name; trust a CA of your own by NODE_EXTRA_CA_CERTS=/path/to/ca.pem'
@@ -38,5 +54,5 @@ function cureOf({ code, message }: ServerEventsError, { tls, password }: ServerU
   if (/ENOTFOUND|EAI_AGAIN/.test(message)) return 'the name does not resolve: check it, and the DNS of this machine'
   if (/not ready within|ETIMEDOUT|EHOSTUNREACH|ENETUNREACH/.test(message))
     return `no answer: a firewall, a server that is frozen${tls ? ', or a port without TLS' : ''}`
-  return `check host and port${tls ? '' : ', and whether it is a port for TLS (rediss://)'}`
+  return `check host and port${tls ? '' : `, and whether it is a port for TLS (${askForTls(server)})`}`
 }

@@ -17,6 +17,7 @@ const PATIENCE = 5_000
 /** A connection that repairs nothing and tells of each command how it went. */
 export class Client {
   readonly #redis: Redis
+  #isLost = false
 
   /** Rejects with the trouble if it does not stand within `connectTimeout` of the options. */
   static async open(options: RedisOptions): Promise<Client> {
@@ -35,21 +36,32 @@ export class Client {
     redis.on('error', (error) => {
       trouble = error
     })
+    const client = new Client(redis)
+    // The timeout of ioredis ends with the handshake of TCP, which the kernel of a frozen server still makes.
+    const late = setTimeout(() => client.close(), options.connectTimeout)
     try {
       await redis.connect()
+      return client
     } catch (error) {
-      redis.disconnect()
+      client.close()
       throw trouble ?? error
+    } finally {
+      clearTimeout(late)
     }
-    return new Client(redis)
   }
 
   private constructor(redis: Redis) {
     this.#redis = redis
   }
 
+  /** Something was not answered: then nothing is any more. */
+  get isLost(): boolean {
+    return this.#isLost
+  }
+
   /** Never rejects. */
   async ask(command: string, ...args: readonly (string | number)[]): Promise<Reply> {
+    if (this.#isLost) return { refused: 'CLOSED' }
     // The methods of ioredis keep its books of what is subscribed; `call` does not.
     const asked = /^p?(un)?subscribe$/i.test(command)
       ? this.#redis[command.toLowerCase() as 'subscribe'](...(args as string[]))
@@ -59,7 +71,9 @@ export class Client {
       timer = setTimeout(() => resolve({ refused: 'TIMEOUT' }), PATIENCE)
     })
     try {
-      return await Promise.race([asked.then((value) => ({ value }), refusalOf), late])
+      const reply: Reply = await Promise.race([asked.then((value) => ({ value }), refusalOf), late])
+      this.#isLost = reply.refused === 'TIMEOUT' || reply.refused === 'CLOSED'
+      return reply
     } finally {
       clearTimeout(timer)
     }
@@ -97,6 +111,9 @@ export class Client {
 
   close(): void {
     this.#redis.disconnect()
+    // A server that is frozen does not end its side, and the process would wait for that.
+    const { stream } = this.#redis as { readonly stream?: { destroy(): void } }
+    stream?.destroy()
   }
 }
 

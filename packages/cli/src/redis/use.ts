@@ -1,7 +1,8 @@
 import { redisNamesOf } from '@server-events/redis'
+import { AuthError, ConnectionError } from 'server-events'
 import { redisOptions } from '../connect'
 import type { Target } from '../connect'
-import type { ServerUrl } from '../server-url'
+import type { Host, ServerUrl } from '../server-url'
 import { Client } from './client'
 import { askCluster } from './cluster'
 import { EMPTY_FRAME } from './probe'
@@ -25,14 +26,14 @@ interface Bounds extends Target {
 }
 
 /**
- * Counts on all nodes. A name that is only waited for by pattern cannot be seen, unless it is given: the server tells
- * how many patterns there are, not which.
+ * Counts on all nodes; too low if it may not ask something, which is `refused` then. A name that is only waited for by
+ * pattern cannot be seen, unless it is given: the server tells how many patterns there are, not which.
  */
 export async function countUse(
   server: ServerUrl,
   names: readonly string[],
   bounds: Bounds,
-): Promise<{ uses: Use[]; complete: boolean }> {
+): Promise<{ uses: Use[]; complete: boolean; refused: string[] }> {
   // prettier-ignore
   const cluster = server.kind === 'redis-cluster' ? await askCluster(server) : undefined
   const masters = cluster?.masters ?? [server.hosts[0]]
@@ -44,28 +45,31 @@ export async function countUse(
   }
   names.forEach(useOf)
   const clients: Client[] = []
+  const refused = new Set<string>()
   let complete = true
   try {
     for (const host of [...masters, ...(cluster?.replicas ?? [])]) {
-      const client = await Client.open(redisOptions(server, host))
+      const client = await Client.open(redisOptions(server, host)).catch((error: unknown) => unreachable(error, host))
       clients.push(client)
+      if ((await client.ask('PING')).refused === 'NOAUTH') unreachable(new Error('NOAUTH'), host)
       if (server.db !== 0) await client.ask('SELECT', server.db)
-      if (!(await countChannels(client, bounds, useOf))) complete = false
+      if (!(await countChannels(client, bounds, useOf, refused))) complete = false
       // Replicas have the same keys once more.
-      if (masters.includes(host) && !(await countKept(client, bounds, useOf))) complete = false
+      if (masters.includes(host) && !(await countKept(client, bounds, useOf, refused))) complete = false
     }
     // Each node counts who hears it there; nobody finds an event in it.
     for (const use of uses.values()) {
       const { channel } = redisNamesOf({ name: use.name, id: 'x' }, bounds.prefix)
       for (const client of clients) {
-        const { value } = await client.ask('PUBLISH', channel, EMPTY_FRAME)
+        const { value, refused: why } = await client.ask('PUBLISH', channel, EMPTY_FRAME)
+        if (why !== undefined) refused.add(`PUBLISH (${why})`)
         use.listening = typeof value === 'number' && use.listening !== undefined ? use.listening + value : undefined
       }
     }
   } finally {
     for (const client of clients) client.close()
   }
-  return { uses: [...uses.values()].sort((a, b) => (a.name < b.name ? -1 : 1)), complete }
+  return { uses: [...uses.values()].sort((a, b) => (a.name < b.name ? -1 : 1)), complete, refused: [...refused] }
 }
 
 /** Of `channels: 'name'` and `'id'`; those of patterns have none. */
@@ -73,13 +77,16 @@ async function countChannels(
   client: Client,
   { prefix = 'se:', maxKeys }: Bounds,
   useOf: (name: string) => Use,
+  refused: Set<string>,
 ): Promise<boolean> {
   // prettier-ignore
-  const { value } = await client.ask('PUBSUB', 'CHANNELS', `${escapeGlob(prefix)}*`)
+  const { value, refused: why } = await client.ask('PUBSUB', 'CHANNELS', `${escapeGlob(prefix)}*`)
+  if (why !== undefined) refused.add(`PUBSUB CHANNELS (${why})`)
   const channels = Array.isArray(value) ? (value as string[]) : []
   const seen = channels.slice(0, maxKeys)
   for (let start = 0; start < seen.length; start += 1_000) {
-    const { value: pairs } = await client.ask('PUBSUB', 'NUMSUB', ...seen.slice(start, start + 1_000))
+    const { value: pairs, refused: whyNot } = await client.ask('PUBSUB', 'NUMSUB', ...seen.slice(start, start + 1_000))
+    if (whyNot !== undefined) refused.add(`PUBSUB NUMSUB (${whyNot})`)
     const counts = Array.isArray(pairs) ? (pairs as (string | number)[]) : []
     for (let n = 0; n < counts.length; n += 2) {
       const [channel, count] = [String(counts[n]), Number(counts[n + 1])]
@@ -99,6 +106,7 @@ async function countKept(
   client: Client,
   { prefix = 'se:', maxKeys }: Bounds,
   useOf: (name: string) => Use,
+  refused: Set<string>,
 ): Promise<boolean> {
   // prettier-ignore
   const beginning = `${prefix}kept:`
@@ -107,7 +115,15 @@ async function countKept(
   let cursor = '0'
   // Of a server that is full of other keys only so much is looked at.
   for (let looked = 0; looked < maxKeys; looked += 1_000) {
-    const { value } = await client.ask('SCAN', cursor, 'MATCH', `${escapeGlob(beginning)}*`, 'COUNT', 1_000)
+    const { value, refused: why } = await client.ask(
+      'SCAN',
+      cursor,
+      'MATCH',
+      `${escapeGlob(beginning)}*`,
+      'COUNT',
+      1_000,
+    )
+    if (why !== undefined) refused.add(`SCAN (${why})`)
     const [next, keys] = Array.isArray(value) ? (value as [string, string[]]) : ['0', []]
     for (const key of keys) {
       const [encoded = '', , ...more] = key.slice(beginning.length).split(':')
@@ -131,4 +147,12 @@ function decode(text: string): string | undefined {
   } catch {
     return undefined
   }
+}
+
+/** Of an error of ioredis nothing goes on but a word. */
+function unreachable(error: unknown, { host, port }: Host): never {
+  const { code, message } = error as NodeJS.ErrnoException
+  const word = code ?? /^[A-Z]+\b/.exec(message)?.[0] ?? 'closed'
+  const found = `no connection to redis at ${host}:${port}: ${word}`
+  throw /^(WRONGPASS|NOAUTH)$/.test(word) ? new AuthError(found) : new ConnectionError(found)
 }

@@ -49,19 +49,20 @@ async function examine(server: ServerUrl, host: Host, flags: DoctorFlags): Promi
     findings.push(...(await checkLatency(publisher, await dial(), probes[0] ?? probeOf(NOBODYS, flags))))
     const clock = await checkClock(publisher)
     const peers = flags.listen === 0 ? undefined : await checkFormerPeers(await dial(), flags.listen)
+    // What was not answered any more would look like what is refused.
+    if (open.some(({ isLost }) => isLost)) return [lost(host)]
     return [...findings, ...[clock, peers].filter((finding) => finding !== undefined)]
   } catch {
-    return [
-      bad(
-        'connection',
-        `the connection to ${host.host}:${host.port} was lost, or could not be made`,
-        'try again; of a Cluster, see that each node announces an address that is reached from here',
-        docs.faults,
-      ),
-    ]
+    return [lost(host)]
   } finally {
     for (const client of open) client.close()
   }
+}
+
+function lost({ host, port }: Host): Finding {
+  const found = `the connection to ${host}:${port} was lost, or could not be made`
+  const fix = 'try again; of a Cluster, see that each node announces an address that is reached from here'
+  return bad('connection', found, fix, docs.faults)
 }
 
 /** Whether it works as a whole, and which masters there are. */

@@ -1,13 +1,12 @@
 import { performance } from 'node:perf_hooks'
-import { percentile } from '../../percentile'
-import { docs, ok, warn } from '../finding'
 import type { Finding } from '../finding'
+import { judgeLatency } from '../latency'
 import type { Client } from '../../redis/client'
 import { EMPTY_FRAME } from '../../redis/probe'
 import type { Probe } from '../../redis/probe'
 
-/** In ms; from here on a wait feels it. */
-const SLOW = 100
+const CURE =
+  'look at the way there, and for slow commands on the server (SLOWLOG GET): every emit and every wait pays this'
 const SAMPLES = 200
 /** In ms, for each of the three. */
 const BOUND = 2_000
@@ -19,19 +18,7 @@ export async function checkLatency(publisher: Client, subscriber: Client, probe:
     ['latency of subscribing', await subscriber.rounds(SAMPLES, BOUND, 'PING')],
     ['latency of an event', await deliveries(publisher, subscriber, probe)],
   ] as const
-  return sides.flatMap(([check, taken]) => (taken.length === 0 ? [] : [judge(check, taken)]))
-}
-
-function judge(check: string, taken: readonly number[]): Finding {
-  const [p50, p99] = [percentile(taken, 0.5), percentile(taken, 0.99)]
-  const found = `p50 ${p50.toFixed(2)} ms, p99 ${p99.toFixed(2)} ms, of ${taken.length}`
-  if (p99 < SLOW) return ok(check, found)
-  return warn(
-    check,
-    found,
-    'look at the way there, and for slow commands on the server (SLOWLOG GET): every emit and every wait pays this',
-    docs.faults,
-  )
+  return sides.flatMap(([check, taken]) => (taken.length === 0 ? [] : [judgeLatency(check, taken, CURE)]))
 }
 
 /** From PUBLISH to message, one after the other. Whatever else comes on the channel is not ours. */

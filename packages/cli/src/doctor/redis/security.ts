@@ -3,6 +3,7 @@ import type { ServerUrl } from '../../server-url'
 import { docs, ok, warn } from '../finding'
 import type { Finding } from '../finding'
 import { Client } from '../../redis/client'
+import { isLocal, withoutTls } from '../network'
 
 const DAY = 86_400_000
 
@@ -15,9 +16,7 @@ export function checkTls(client: Client, server: ServerUrl): Finding {
     if (left >= 14) return ok('tls', found)
     return warn('tls', found, 'renew it: once it has expired no connection can be made', docs.tls)
   }
-  if (isLocal(server)) return ok('tls', 'none, on this machine')
-  const what = server.password === undefined ? 'events' : 'events and the password'
-  return warn('tls', `none: ${what} travel in clear`, 'use rediss://, unless the network is yours alone', docs.tls)
+  return withoutTls(server)
 }
 
 /** Whoever may PUBLISH can settle any wait, so somebody should be kept out. */
@@ -41,8 +40,4 @@ export async function checkPassword(options: RedisOptions, server: ServerUrl): P
     'set requirepass, or users with passwords',
     docs.users,
   )
-}
-
-function isLocal({ hosts }: ServerUrl): boolean {
-  return hosts.every(({ host }) => /^(localhost|127\.\d+\.\d+\.\d+|::1)$/.test(host))
 }

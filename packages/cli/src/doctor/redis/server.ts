@@ -46,29 +46,16 @@ export async function checkServer(client: Client, kind: ServerUrl['kind']): Prom
   return findings
 }
 
-/** Whether it takes what is stored, and passes events on to all others. */
+/** Whether it is the master: a replica was not connected to, so it can only be that nobody may ask. */
 export async function checkRole(client: Client): Promise<Finding> {
-  const role = await client.ask('ROLE')
-  const [word, detail] = Array.isArray(role.value) ? (role.value as unknown[]) : []
+  const { value, refused } = await client.ask('ROLE')
+  const replicas = Array.isArray(value) ? (value as unknown[])[2] : undefined
   // Who may not ask for ROLE can mostly ask INFO.
-  const info = word === undefined ? fieldsOf(await client.text('INFO', 'replication')) : {}
-  const isReplica = word === 'slave' || info['role'] === 'slave'
-  if (isReplica) {
-    const master = word === 'slave' ? `${String(detail)}:${String((role.value as unknown[])[2])}` : `${info['master_host'] ?? '?'}:${info['master_port'] ?? '?'}` // prettier-ignore
-    return bad(
-      'role',
-      `a replica of ${master}: events that are emitted here reach nobody at the master, outcomes are refused (READONLY)`,
-      'connect to the master, or by Sentinel, which names it',
-      docs.sentinel,
-    )
-  }
-  if (word === 'master' || info['role'] === 'master') {
-    const replicas = Array.isArray((role.value as unknown[] | undefined)?.[2])
-      ? ((role.value as unknown[])[2] as unknown[]).length
-      : Number(info['connected_slaves'] ?? 0)
-    return ok('role', `master, ${replicas === 1 ? '1 replica' : `${replicas} replicas`}`)
-  }
-  return warn('role', `whether it is the master is not known: ROLE is refused (${role.refused ?? 'no answer'})`, 'grant +role, or +info', docs.users) // prettier-ignore
+  const { role, connected_slaves: connected } = fieldsOf(await client.text('INFO', 'replication'))
+  if (!Array.isArray(replicas) && role === undefined)
+    return warn('role', `whether it is the master is not known: ROLE is refused (${refused ?? 'no answer'})`, 'grant +role, or +info', docs.users) // prettier-ignore
+  const count = Array.isArray(replicas) ? replicas.length : Number(connected ?? 0)
+  return ok('role', `master, ${count === 1 ? '1 replica' : `${count} replicas`}`)
 }
 
 /** In ms; what is told of ages and latencies across machines is off by that much. */

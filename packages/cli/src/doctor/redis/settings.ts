@@ -98,13 +98,11 @@ function memory(
 
 function persistence(
   settings: Settings,
-  { loading, aof_last_write_status: aof, rdb_last_bgsave_status: rdb }: Settings,
+  { aof_last_write_status: aof, rdb_last_bgsave_status: rdb }: Settings,
 ): Finding | undefined {
   // prettier-ignore
   const { appendonly, appendfsync, save } = settings
   if (appendonly === undefined) return undefined
-  if (loading === '1')
-    return bad('persistence', 'the server is still loading what it persisted', 'wait until it is done', docs.settings)
   if (aof === 'err' || rdb === 'err')
     return bad('persistence', 'the last write to disk failed: the server may refuse to keep outcomes (MISCONF)', 'look into its log, and at the space on its disk', docs.settings) // prettier-ignore
   if (appendonly === 'yes') {
