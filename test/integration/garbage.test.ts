@@ -32,7 +32,7 @@ test('a peer that makes up versions of the wire is one report, and leaves room f
   const told: string[] = []
   events.onerror((_, error) => told.push(error.message))
   await events.init()
-  const wait = events.on('ev', 1, 60_000)
+  const wait = events.on('ev', 1, 600_000)
   const raw = new Redis(redis.server.url)
   const garbage = Array.from({ length: 2_000 }, (_, i) => `se${100 + i}\nx`)
   await Promise.all([...garbage, 'hello'].map((message) => raw.publish('se:ev:', message)))
@@ -56,7 +56,7 @@ test.each([{}, { channels: 'name' }, { channels: 'id' }] as const)(
     await events.init()
     const heard: unknown[][] = []
     await events.listen('ev', (id, ...args) => heard.push([id, ...args]))
-    const wait = events.on('ev', 1, 60_000)
+    const wait = events.on('ev', 1, 600_000)
     const raw = new Redis(redis.server.url)
     for (let round = 0; round < 3; round++) {
       for (const [, message] of garbage) {

@@ -134,9 +134,9 @@ describe('twice the input costs about twice the CPU', () => {
 test('200,000 kept waits on one id are asked for, and settle', async () => {
   const { ServerEvents } = coreWith()
   const transport = new ScriptedTransport({ keeper: true })
-  const events = new ServerEvents(transport, { keep: 60_000 })
+  const events = new ServerEvents(transport, { keep: 60_000, backstop: 3_600_000 })
   events.onerror(() => {})
-  const waits = Array.from({ length: 200_000 }, () => events.on('report', 1, 60_000))
+  const waits = Array.from({ length: 200_000 }, () => events.on('report', 1, 3_600_000))
   await settle()
   expect(transport.recalls.count).toBe(1)
   transport.down('outputStore')

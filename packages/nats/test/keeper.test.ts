@@ -63,7 +63,7 @@ test('a bucket that was deleted meanwhile is made again', async () => {
 })
 
 test('many outcomes are recalled at once, in the order of the keys', async () => {
-  const { transport } = open(nats)
+  const { transport } = open(nats, { publishTimeout: 60_000 })
   const keys = Array.from({ length: 1_000 }, (_, index) => ({ name: 'many', id: String(index) }))
   await Promise.all(keys.map((each) => transport.keeper!.publish(each, event(each.id), 60_000)))
   const answers = await transport.keeper?.recall([...keys, { name: 'many', id: 'none' }])
@@ -86,7 +86,7 @@ test('what cannot be read is an error, not absence', async () => {
 
 test('a store that does not answer leaves time to publish: the emit is not kept', async () => {
   const proxy = await startProxy(nats)
-  const { transport, receiver } = open(proxy, { publishTimeout: 600, bucket: 'silent' })
+  const { transport, receiver } = open(proxy, { publishTimeout: 4_000, bucket: 'silent' })
   await transport.connect()
   await transport.subscribe(key)
   // What is for the store is swallowed; it begins a command of its own in whatever arrives.

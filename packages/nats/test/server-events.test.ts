@@ -15,9 +15,9 @@ beforeAll(async () => {
 
 beforeEach(async () => {
   proxy = await startProxy(nats)
-  const through = (): NatsTransport => new NatsTransport(`nats://127.0.0.1:${proxy.port}`)
-  api = new ServerEvents(through(), { keep: { kept: 60_000 } })
-  worker = new ServerEvents(through(), { keep: { kept: 60_000 } })
+  const through = (): NatsTransport => new NatsTransport(`nats://127.0.0.1:${proxy.port}`, { publishTimeout: 60_000 })
+  api = new ServerEvents(through(), { keep: { kept: 600_000 }, timeout: 600_000 })
+  worker = new ServerEvents(through(), { keep: { kept: 600_000 }, timeout: 600_000 })
   for (const events of [api, worker]) events.onerror(() => undefined)
   await Promise.all([api.init(), worker.init()])
   await api.listen('plain')
@@ -74,7 +74,7 @@ test('how long an emit may take is told to ServerEvents, which holds one no long
 
 test('what is kept is never missed, however often connections are cut', async () => {
   const ids = Array.from({ length: 300 }, (_, index) => index)
-  const waits = Promise.all(ids.map((id) => api.on('kept', id, 20_000)))
+  const waits = Promise.all(ids.map((id) => api.on('kept', id)))
   const emitted = ids.map(async (id) => {
     await new Promise((resolve) => setTimeout(resolve, id * 5))
     // What is uncertain may be emitted again: the outcome is the same.
