@@ -23,6 +23,7 @@ export {
 } from './errors'
 export { Heartbeat, Life } from './heartbeat'
 export type { HeartbeatHost } from './heartbeat'
+export { Availability } from './publishing'
 export { Reconnector } from './reconnector'
 export type { Dialer, Side } from './reconnector'
 export { boundsChecks, boundsDefaults, integer, oneOf, refuseUnknown, separate } from './settings'

@@ -1,3 +1,4 @@
+import { performance } from 'node:perf_hooks'
 import { atEndOfTick } from '../base/end-of-tick'
 import { AuthError, ConnectionError, UnsupportedError } from '../errors'
 import type { ServerEventsError } from '../errors'
@@ -15,9 +16,62 @@ interface Connecting {
   readonly reject: (error: Error) => void
 }
 
+/** A connection that did nothing for so many ms is idle. */
+const IDLE = 1_000
+
+/**
+ * Tells the receiver of the publishing side. Whoever closes idle connections does it again and
+ * again, and nobody misses one that is not used: that is told once, and later only if there is no
+ * next connection.
+ */
+export class Availability {
+  readonly #receiver: Receiver
+  #isUp = false
+  #usedAt = 0
+  /** Why a connection that nobody used was closed; not told. */
+  #closedIdle: ServerEventsError | undefined
+  #toldOfIdle = false
+
+  constructor(receiver: Receiver) {
+    this.#receiver = receiver
+  }
+
+  used(): void {
+    this.#usedAt = performance.now()
+  }
+
+  up(): void {
+    this.#closedIdle = undefined
+    if (this.#isUp) return
+    this.#isUp = true
+    this.#receiver.state('inputStore', true)
+  }
+
+  /** `missed` if somebody waits for an answer of it, or we gave it up. */
+  down(cause: ServerEventsError, missed: boolean): void {
+    if (!this.#isUp) return
+    const wasIdle = !missed && performance.now() - this.#usedAt >= IDLE
+    if (wasIdle && this.#toldOfIdle) this.#closedIdle = cause
+    else this.#tellDown(cause)
+    this.#toldOfIdle ||= wasIdle
+  }
+
+  /** There is no next connection yet. */
+  failed(error: ServerEventsError): void {
+    if (this.#closedIdle) this.#tellDown(this.#closedIdle)
+    this.#receiver.error('inputStore', error)
+  }
+
+  #tellDown(cause: ServerEventsError): void {
+    this.#closedIdle = undefined
+    this.#isUp = false
+    this.#receiver.state('inputStore', false, cause)
+  }
+}
+
 /** The publishing side: what is emitted stays here until the broker has answered, or its time is up. */
 export class Publishing implements Side<Connection> {
-  readonly #receiver: Receiver
+  readonly #availability: Availability
   readonly #limits: UnansweredLimits
   readonly #closedError: () => Error
   readonly #table: Unanswered<Publish>
@@ -34,11 +88,10 @@ export class Publishing implements Side<Connection> {
   readonly #connecting = new Set<Connecting>()
   /** Somebody has emitted or connected: the receiver is told from then on. */
   #used = false
-  #isUp = false
   #closed = false
 
   constructor(receiver: Receiver, limits: UnansweredLimits, closed: () => Error) {
-    this.#receiver = receiver
+    this.#availability = new Availability(receiver)
     this.#limits = limits
     this.#closedError = closed
     this.#table = new Unanswered(limits, {
@@ -126,23 +179,22 @@ export class Publishing implements Side<Connection> {
     // Before anyone is told: what is emitted then comes after what is waiting.
     this.#table.up(connection.life)
     if (this.#connection !== connection) return
-    if (this.#used) this.#tellUp()
+    this.#availability.used()
+    if (this.#used) this.#availability.up()
     const connecting = [...this.#connecting]
     this.#connecting.clear()
     for (const { resolve } of connecting) resolve(connection)
   }
 
-  down(cause: ServerEventsError): void {
+  down(cause: ServerEventsError, dropped: boolean): void {
     this.#connection = undefined
     this.#storeFirst.clear()
     this.#table.down()
-    if (!this.#isUp) return
-    this.#isUp = false
-    this.#receiver.state('inputStore', false, cause)
+    this.#availability.down(cause, dropped || this.needed())
   }
 
   failed(error: ServerEventsError): void {
-    if (this.#used) this.#receiver.error('inputStore', error)
+    if (this.#used) this.#availability.failed(error)
   }
 
   refused({ message }: AuthError): void {
@@ -151,14 +203,9 @@ export class Publishing implements Side<Connection> {
 
   #use(): void {
     this.#used = true
-    if (this.#connection) this.#tellUp()
+    this.#availability.used()
+    if (this.#connection) this.#availability.up()
     else this.#reconnector.open()
-  }
-
-  #tellUp(): void {
-    if (this.#isUp) return
-    this.#isUp = true
-    this.#receiver.state('inputStore', true)
   }
 
   #end(makeError: (entry?: Publish) => Error): void {

@@ -31,8 +31,8 @@ export interface Side<C> {
   establish?(connection: C): Promise<void>
   /** It stands. */
   up(connection: C): void
-  /** It was up, and is lost; the next attempt follows. */
-  down(cause: ServerEventsError): void
+  /** It was up, and is lost, or was `dropped` by one of us; the next attempt follows. */
+  down(cause: ServerEventsError, dropped: boolean): void
   /** An attempt to connect failed; the next one follows. */
   failed(error: ServerEventsError): void
   /** The credentials are refused and were never accepted before. Idle until the next `open`. */
@@ -116,7 +116,7 @@ export class Reconnector<C> {
 
   /** Gives a connection up, unless that has happened: it is replaced. */
   drop(connection: C, cause: ServerEventsError): void {
-    if (this.#attempt?.connection === connection) this.#lose(this.#attempt, cause)
+    if (this.#attempt?.connection === connection) this.#lose(this.#attempt, cause, true)
   }
 
   /** Resolves when its sockets have gone, after a second in any case. */
@@ -177,7 +177,7 @@ export class Reconnector<C> {
     else this.#lose(attempt, failedAt(this.at, `not ready within ${this.#connectTimeout} ms`))
   }
 
-  #lose(attempt: Attempt<C>, cause: ServerEventsError): void {
+  #lose(attempt: Attempt<C>, cause: ServerEventsError, dropped = false): void {
     if (this.#attempt !== attempt) return
     const since = this.#upSince
     this.#release()
@@ -192,7 +192,7 @@ export class Reconnector<C> {
     this.#retry.arm(delay, this.#needed())
     for (const side of this.#sides)
       if (since === undefined) side.failed(cause)
-      else side.down(cause)
+      else side.down(cause, dropped)
   }
 
   /**

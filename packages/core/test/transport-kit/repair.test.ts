@@ -348,3 +348,39 @@ test('a driver whose close never settles does not hold up close for more than a 
   await transport.close()
   expect(performance.now() - began).toBeLessThan(3_000)
 })
+
+describe('a broker that closes what idles', () => {
+  const idle = (): Promise<unknown> => new Promise((resolve) => setTimeout(resolve, 1_100))
+
+  test.each([
+    ['a connection for each side', true],
+    ['one for both', false],
+  ])(
+    '%s: of a publisher that nobody uses there is one report, and one more if there is no next connection',
+    async (_, separate) => {
+      const { transport, receiver } = open(faults, { heartbeat: 0 }, new ToyDriver(faults, 'id', 'right', separate))
+      await transport.publish(key, event('1'))
+      for (let round = 0; round < 3; round++) {
+        await idle()
+        const { dials } = faults
+        faults.broker.interrupt()
+        await eventually(() => faults.dials > dials && faults.broker.connections.size > 0)
+      }
+      await transport.publish(key, event('2'))
+      expect(receiver.log).toEqual(['inputStore up', 'inputStore down', 'inputStore up'])
+      await idle()
+      faults.refusing = true
+      faults.broker.interrupt()
+      await eventually(() => receiver.downs('inputStore') === 2)
+    },
+  )
+
+  test('of one that was used just now each is told, and so is one that is replaced', async () => {
+    const { transport, receiver } = open(faults, { heartbeat: 0 })
+    for (let round = 1; round <= 2; round++) {
+      await transport.publish(key, event('1'))
+      faults.broker.interrupt()
+      await eventually(() => receiver.ups('inputStore') === round + 1)
+    }
+  })
+})

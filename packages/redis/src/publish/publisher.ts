@@ -1,8 +1,7 @@
-import { performance } from 'node:perf_hooks'
 import { AuthError, ConnectionError } from 'server-events'
 import type { EventKey, Message, Once, Receiver, ServerEventsError } from 'server-events'
 import { atEndOfTick, Heartbeat, overfullError } from 'server-events/transport-kit'
-import { Availability } from './availability'
+import { ClusterAvailability } from './availability'
 import { Batch } from './batch'
 import type { Modes } from '../wire/modes'
 import { closedError, lostWhenSent, uncertain } from '../errors'
@@ -19,14 +18,11 @@ import type { Dialer } from '../client/dialer'
 import type { OutcomeStore } from '../outcomes/store'
 import { Writer } from './writer'
 
-/** A connection that did nothing for so many ms is idle. */
-const IDLE = 1_000
-
 /** The publishing side: what is emitted stays here until the server has answered, or its time is up. */
 export class Publisher implements LinkHost {
   readonly #settings: Settings
   readonly #modes: Modes
-  readonly #availability: Availability
+  readonly #availability: ClusterAvailability
   readonly #storeOf: (connection: Connection) => OutcomeStore
   readonly #link: Link
   readonly #roles: RoleWatch
@@ -44,12 +40,9 @@ export class Publisher implements LinkHost {
   /** Why the last attempt failed, since there was a connection. */
   #trouble: ServerEventsError | undefined
   #place = ''
-  #usedAt = 0
-  /** The connection is given up, not closed by the other end. */
-  #gaveUp = false
   readonly #flush = (): void => {
     this.#tickEnds = false
-    this.#usedAt = performance.now()
+    this.#availability.used()
     this.#batch.end()
     this.#writeClosed()
   }
@@ -65,7 +58,7 @@ export class Publisher implements LinkHost {
   ) {
     this.#settings = settings
     this.#modes = modes
-    this.#availability = new Availability(receiver)
+    this.#availability = new ClusterAvailability(receiver)
     this.#storeOf = storeOf
     this.#roles = roles
     this.#link = new Link('publish', dialer, settings.connectTimeout, this, roles)
@@ -149,7 +142,7 @@ export class Publisher implements LinkHost {
   /** Reads keys; without a connection, and none about to be, it answers Errors at once. Never rejects. */
   async lookup(keys: readonly string[]): Promise<Found[]> {
     if (this.#closed) return keys.map(() => closedError())
-    this.#usedAt = performance.now()
+    this.#availability.used()
     const found = this.#lookups.get(keys)
     if (!this.#writer) this.#link.open()
     return found
@@ -203,11 +196,10 @@ export class Publisher implements LinkHost {
 
   up(connection: Connection): void {
     const { publishTimeout } = this.#settings
-    const giveUp = (cause: ServerEventsError): void => this.#giveUp(connection, cause)
+    const giveUp = (cause: ServerEventsError): void => this.#link.drop(connection, cause)
     this.#trouble = undefined
     this.#place = connection.place
-    this.#usedAt = performance.now()
-    this.#gaveUp = false
+    this.#availability.used()
     const store = this.#storeOf(connection)
     this.#writer = new Writer(connection, store, this.#frames, publishTimeout, {
       lose: giveUp,
@@ -223,12 +215,12 @@ export class Publisher implements LinkHost {
     for (const { resolve } of this.#takeConnecting()) resolve()
   }
 
-  down(cause: ServerEventsError): void {
-    const wasIdle = !this.#gaveUp && !this.needed() && performance.now() - this.#usedAt >= IDLE
+  down(cause: ServerEventsError, dropped: boolean): void {
+    const missed = dropped || this.needed()
     this.#trouble = cause
     this.#leave(true)
     this.#lookups.down()
-    this.#availability.down(cause, wasIdle)
+    this.#availability.down(cause, missed)
   }
 
   failed(error: ServerEventsError): void {
@@ -268,11 +260,6 @@ export class Publisher implements LinkHost {
       this.#replace(writer.connection, `did not answer an emit within ${publishTimeout} ms`)
   }
 
-  #giveUp(connection: Connection, cause: ServerEventsError): void {
-    this.#gaveUp = true
-    this.#link.drop(connection, cause)
-  }
-
   silent(what: string): void {
     const { connection } = this.#writer ?? {}
     const half = Math.round(this.#settings.publishTimeout / 2)
@@ -280,7 +267,7 @@ export class Publisher implements LinkHost {
   }
 
   #replace(connection: Connection, what: string): void {
-    this.#giveUp(connection, new ConnectionError(`redis at ${connection.place} ${what}: the connection is replaced`))
+    this.#link.drop(connection, new ConnectionError(`redis at ${connection.place} ${what}: the connection is replaced`))
   }
 
   #leave(lost: boolean): void {
