@@ -21,9 +21,9 @@ beforeAll(async () => {
 beforeEach(async () => {
   proxy = await startProxy(postgres)
   const connect = (): ServerEvents => {
-    const impatient = { heartbeat: 300, publishTimeout: 2_000, subscribeTimeout: 1_000, connectTimeout: 1_500 }
+    const impatient = { heartbeat: 300, publishTimeout: 2_000, subscribeTimeout: 1_000, connectTimeout: 5_000 }
     const transport = new PostgresTransport(at(postgres, proxy), impatient)
-    const events = new ServerEvents(transport, { keep: { report: 120_000 }, timeout: 60_000 })
+    const events = new ServerEvents(transport, { keep: { report: 600_000 }, timeout: 120_000 })
     events.onerror(() => undefined)
     return events
   }
