@@ -35,7 +35,7 @@ export function printable(text: string): string {
 }
 
 /** Between a scheme and the last @ of a line stands what nobody is to see: a password may hold anything. */
-export function withoutCredentials(text: string): string {
+function withoutCredentials(text: string): string {
   return text.replaceAll(/([a-z+]+:\/\/).*@/gi, '$1***@')
 }
 
