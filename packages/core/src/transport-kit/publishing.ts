@@ -36,10 +36,12 @@ export class Availability {
     this.#receiver = receiver
   }
 
+  /** Something was asked of the connection. */
   used(): void {
     this.#usedAt = performance.now()
   }
 
+  /** It stands. */
   up(): void {
     this.#closedIdle = undefined
     if (this.#isUp) return
