@@ -78,10 +78,14 @@ export class VirtualTime {
         if (delay < longerThanAnyRun) throw new Error(`an interval of ${delay} ms is not simulated`)
         return this.#arm(callback, delay)
       },
-      setImmediate: (callback: () => void) => {
-        this.#immediates.add(callback)
-        return callback
-      },
+      // It says what it is, as fakes do: no run may depend on how many rejections others have had.
+      setImmediate: Object.assign(
+        (callback: () => void) => {
+          this.#immediates.add(callback)
+          return callback
+        },
+        { clock: this },
+      ),
       clearTimeout: clear,
       clearInterval: clear,
       clearImmediate: (callback: () => void) => this.#immediates.delete(callback),

@@ -1,4 +1,5 @@
 import { ServerEventsError } from '../errors'
+import { nextTurn } from './next-turn'
 
 export function noop(): void {
   // handles a promise, or defers by one promise reaction
@@ -37,6 +38,9 @@ export function rejectAtCaller(
   resolve(rejectedAtCaller(promise, makeError, handled) as never)
 }
 
+const REJECTIONS_A_TURN = 256
+let rejections = 0
+
 /** Bun's engine does not walk from a reaction to who awaits: of a stack that begins there, nothing would be left. */
 const WALKS_TO_CALLER = !('Bun' in globalThis)
 
@@ -46,6 +50,9 @@ const WALKS_TO_CALLER = !('Bun' in globalThis)
  * It works because V8 walks from a running promise reaction to the one awaiting function. So the
  * error is made inside a reaction of the promise that ours was resolved with, and only then is the
  * second reaction (`catch`) added: V8 stops walking at a promise that has two. (docs/decisions/0003)
+ *
+ * Now and then one rejects only in the next turn of the event loop: who asks again in a loop without a pause, and is
+ * refused at once, would else keep timers and sockets from ever running, and the connection from coming back.
  */
 export function rejectedAtCaller(promise: Promise<unknown>, makeError: () => unknown, handled = true): Promise<never> {
   const throwing = (): never => {
@@ -57,7 +64,8 @@ export function rejectedAtCaller(promise: Promise<unknown>, makeError: () => unk
     if (handled) promise.catch(noop)
     throw thrownOf(made)
   }
-  return Promise.resolve().then(noop).then(throwing)
+  const comesLater = ++rejections % REJECTIONS_A_TURN === 0
+  return (comesLater ? nextTurn() : Promise.resolve()).then(noop).then(throwing)
 }
 
 /** What a stack shows instead of the line that awaits, where nobody did yet. */
