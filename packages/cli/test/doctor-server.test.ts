@@ -263,8 +263,8 @@ describe('with Sentinels', () => {
 
   test('a Sentinel itself', async () => {
     const { code, wrong, of } = await runDoctor(sentinels.sentinels[0]!.url)
-    expect([code, wrong]).toEqual([1, ['bad server']])
-    expect(of('server')?.found).toContain('this is a Sentinel')
+    expect([code, wrong]).toEqual([1, ['bad connection']])
+    expect(of('connection')?.found).toContain('it is a Sentinel')
   })
 })
 

@@ -353,15 +353,18 @@ test('publishing and subscribing on replicas reaches everybody, and a master tha
 }, 60_000) // prettier-ignore
 
 test('a master that refuses the credentials that the others accept is tried as one that is away is, and told of per attempt', async () => {
+  // Both of that shard: which of them is the master is left open by the tests before.
+  const shard = [1, 4]
+  const accepted = (): number => shard.reduce((sum, node) => sum + proxies[node]!.accepted, 0)
   for (const [node, admin] of admins.entries())
-    await admin.acl('SETUSER', 'some', 'on', node === 1 ? '>other' : '>secret', '&*', '~*', '+@all')
+    await admin.acl('SETUSER', 'some', 'on', shard.includes(node) ? '>other' : '>secret', '&*', '~*', '+@all')
   try {
     const { transport, receiver, prefix } = make({ username: 'some', password: 'secret', publishTimeout: 3_000 })
-    const before = proxies[1]!.accepted
+    const before = accepted()
     expect(await outcome(transport.keeper.publish(keyOn(1, prefix), kept, KEEP))).toBeInstanceOf(NotKeptError)
-    const attempts = proxies[1]!.accepted - before
+    const attempts = accepted() - before
     expect(receiver.errors('inputStore').length).toBeLessThanOrEqual(attempts)
-    await admins[1]!.acl('SETUSER', 'some', '>secret')
+    for (const node of shard) await admins[node]!.acl('SETUSER', 'some', '>secret')
     const key = keyOn(1, prefix, 1_000)
     await eventually(async () => (await outcome(transport.keeper.publish(key, kept, KEEP))) === 'resolved')
     expect(await transport.keeper.recall([key])).toEqual([found])

@@ -20,7 +20,8 @@ export async function diagnose(flags: DoctorFlags): Promise<Finding[]> {
     if (!(error instanceof ServerEventsError) || error.code === 'ERR_INVALID_ARGUMENT') throw error
     if (await isLoading(server))
       return [bad('connection', `${error.message}: the server is still loading what it persisted`, 'wait until it is done', docs.settings)] // prettier-ignore
-    return [bad('connection', error.message, cureOf(error, server), docs.errors)]
+    const page = error.message.includes('is a Sentinel') ? docs.sentinel : docs.errors
+    return [bad('connection', error.message, cureOf(error, server), page)]
   }
   const connection = ok('connection', `${server.place}, in ${Math.round(performance.now() - began)} ms`)
   return [
@@ -47,6 +48,7 @@ function cureOf({ code, message }: ServerEventsError, server: ServerUrl): string
   if (message.includes('cannot be selected')) return 'ACL SETUSER <user> +select, or use database 0'
   if (message.includes('no such database')) return 'name a database that exists: postgres://host/database'
   if (message.includes('standby')) return 'connect to the primary'
+  if (message.includes('is a Sentinel')) return 'give this command the master that it names'
   if (message.includes('replica')) return 'connect to the master, or by Sentinel, which names it'
   if (/CERT|SIGNED|ALTNAME|ISSUER/.test(message))
     return 'have the certificate made for this host name; trust a CA of your own by NODE_EXTRA_CA_CERTS=/path/to/ca.pem'

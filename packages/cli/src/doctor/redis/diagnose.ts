@@ -37,8 +37,6 @@ async function examine(server: ServerUrl, host: Host, flags: DoctorFlags): Promi
   try {
     const publisher = await dial()
     const findings = await checkServer(publisher, server.kind)
-    // Whatever else could be asked of a Sentinel would only confuse.
-    if (findings.some(({ status, check }) => status === 'bad' && check === 'server')) return findings
     findings.push(await checkRole(publisher), checkTls(publisher, server), await checkPassword(options, server))
     // Before ours are among them.
     findings.push(await checkPatterns(publisher))

@@ -22,11 +22,7 @@ export async function checkServer(client: Client, kind: ServerUrl['kind']): Prom
   const { redis_version: version = '?', redis_mode: mode, valkey_version: valkey } = fieldsOf(String(info.value))
   const what = `${valkey === undefined ? `Redis ${version}` : `Valkey ${valkey}`}, ${mode ?? 'unknown mode'}`
   const findings: Finding[] = []
-  if (mode === 'sentinel')
-    findings.push(
-      bad('server', `${what}: this is a Sentinel, which knows where the master is but carries no events`, 'give the Sentinels to the transport as { sentinels, name }, and to this command the master that they name', docs.sentinel), // prettier-ignore
-    )
-  else if (Number.parseInt(version) < OLDEST)
+  if (Number.parseInt(version) < OLDEST)
     findings.push(warn('server', `${what}: older than what is tested`, `use Redis ${OLDEST} or later`, docs.operations))
   else findings.push(ok('server', what))
 
