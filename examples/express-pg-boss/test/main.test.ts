@@ -10,12 +10,13 @@ test('what it tells to try works as it says, and Ctrl-C answers what is held and
     const posts = example.lines.filter((line) => line.includes('/invoices -d'))
     const answers = await Promise.all(posts.map(send))
     expect(answers.map(({ status }) => status)).toEqual([200, 200, 502, 504])
-    const { id } = (await answers[0]?.json()) as { id: string }
+    const ids = await Promise.all(answers.map(async (answer) => ((await answer.json()) as { id: string }).id))
     const [url = ''] = /http:\S+/.exec(posts[0] ?? '') ?? []
-    expect((await fetch(`${url}/${id}`)).status).toBe(200)
+    expect((await fetch(`${url}/${ids[0]}`)).status).toBe(200)
 
     const held = send(posts[1] ?? '')
-    await example.line(new RegExp(`(?<!${id}): attempt 1 failed`))
+    // Of this one, and of none before.
+    await example.line(new RegExp(`(?<!${ids.join('|')}): attempt 1 failed`))
     example.signal('SIGINT')
     expect((await held).status).toBe(200)
     expect(await example.exited).toBe(130)
