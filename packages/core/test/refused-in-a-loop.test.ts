@@ -25,3 +25,13 @@ test.each([
   for (let asked = 0; fired.mock.calls.length === 0 && asked < 100_000; asked++) await rejection(ask(events))
   expect(fired).toHaveBeenCalled()
 })
+
+test('nor does who asks one that is closed', async () => {
+  const { events } = start()
+  await events.close()
+  const fired = jest.fn()
+  setTimeout(fired)
+  for (let asked = 0; fired.mock.calls.length === 0 && asked < 100_000; asked++)
+    await Promise.all([rejection(events.emit('report', 1)), rejection(events.on('report', 1))])
+  expect(fired).toHaveBeenCalled()
+})

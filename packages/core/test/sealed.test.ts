@@ -97,7 +97,7 @@ test('what is kept by a stranger is absent for a wait, and rejects peek', async 
   const stranger = await withSecrets(other)
   await stranger.emit('report', 1, 'forged')
   expect(await rejection(api.peek('report', 1))).toMatchObject({ code: 'ERR_SEAL' })
-  expect(await rejection(api.on('report', 1, 60))).toMatchObject({ code: 'ERR_TIMEOUT', recalled: 'answered' })
+  expect(await rejection(api.on('report', 1, 2_000))).toMatchObject({ code: 'ERR_TIMEOUT', recalled: 'answered' })
   const wait = api.on('report', 1)
   const worker = await withSecrets(secret)
   await worker.emit('report', 1, 'true')

@@ -41,6 +41,13 @@ export function rejectAtCaller(
 const REJECTIONS_A_TURN = 256
 let rejections = 0
 
+/**
+ * Whether a rejection is to come in the next turn of the event loop, as now and then one does: who asks again in a loop
+ * without a pause, and is refused at once, would else keep timers and sockets from ever running, and the connection
+ * from coming back.
+ */
+const comesLater = (): boolean => ++rejections % REJECTIONS_A_TURN === 0
+
 /** Bun's engine does not walk from a reaction to who awaits: of a stack that begins there, nothing would be left. */
 const WALKS_TO_CALLER = !('Bun' in globalThis)
 
@@ -50,9 +57,6 @@ const WALKS_TO_CALLER = !('Bun' in globalThis)
  * It works because V8 walks from a running promise reaction to the one awaiting function. So the
  * error is made inside a reaction of the promise that ours was resolved with, and only then is the
  * second reaction (`catch`) added: V8 stops walking at a promise that has two. (docs/decisions/0003)
- *
- * Now and then one rejects only in the next turn of the event loop: who asks again in a loop without a pause, and is
- * refused at once, would else keep timers and sockets from ever running, and the connection from coming back.
  */
 export function rejectedAtCaller(promise: Promise<unknown>, makeError: () => unknown, handled = true): Promise<never> {
   const throwing = (): never => {
@@ -64,8 +68,7 @@ export function rejectedAtCaller(promise: Promise<unknown>, makeError: () => unk
     if (handled) promise.catch(noop)
     throw thrownOf(made)
   }
-  const comesLater = ++rejections % REJECTIONS_A_TURN === 0
-  return (comesLater ? nextTurn() : Promise.resolve()).then(noop).then(throwing)
+  return (comesLater() ? nextTurn() : Promise.resolve()).then(noop).then(throwing)
 }
 
 /** What a stack shows instead of the line that awaits, where nobody did yet. */
@@ -93,7 +96,7 @@ function hasFrames(above: () => unknown): boolean {
 /** A rejection that is known at the call, as a promise that counts as handled. */
 export function handledRejection(error: unknown): Promise<never> {
   // What a caller gave as an abort reason is passed on as it is, an Error or not.
-  const promise = Promise.reject(error)
+  const promise = comesLater() ? nextTurn().then(() => Promise.reject(error)) : Promise.reject(error)
   promise.catch(noop)
   return promise
 }
