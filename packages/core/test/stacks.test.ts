@@ -1,6 +1,7 @@
 import { runChild } from './support/child'
 import { settle, start } from './support/harness'
 import type { Started } from './support/harness'
+import { failureOf } from './support/scripted-transport'
 
 /** The line below the call. */
 function nextLine(): number {
@@ -174,6 +175,19 @@ test('a wait that nobody awaits when it rejects says so in place of the line, al
         /^TimeoutError: no event .*\n    at a promise that nobody awaited when it was rejected/,
       )
   }
+})
+
+test('so does one behind which other callbacks come in its turn: Node runs its reactions by frames of its own', async () => {
+  const { events, transport } = start()
+  const wait = events.on('report', 1)
+  await settle()
+  setImmediate(() =>
+    transport.receiver.deliver({ name: 'report', id: '1' }, failureOf({ name: 'Error', message: 'no' })),
+  )
+  setImmediate(() => {})
+  while (events.stats().pending > 0) await settle()
+  await settle()
+  expect((await caught(wait)).stack).toMatch(/\n {4}at a promise that nobody awaited when it was rejected/)
 })
 
 test('to see whether there is such a line, no stack is made into text, which with source maps takes long', async () => {

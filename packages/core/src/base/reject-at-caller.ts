@@ -74,23 +74,28 @@ export function rejectedAtCaller(promise: Promise<unknown>, makeError: () => unk
 /** What a stack shows instead of the line that awaits, where nobody did yet. */
 const NOBODYS_FRAME = '\n    at a promise that nobody awaited when it was rejected (await it at once to see the line)'
 
-/** Whether a stack that leaves `above` out has any frame. Asked without making a text of it, which may take long with source maps. */
+/**
+ * Whether a stack that leaves `above` out has any frame, but for those of Node that run promise reactions. Asked without
+ * making a text of it, which may take long with source maps.
+ */
 function hasFrames(above: () => unknown): boolean {
   const { stackTraceLimit } = Error
   // Frozen intrinsics are left alone.
   if (!(stackTraceLimit > 0) || Object.isFrozen(Error)) return true
   const probe: { stack?: unknown } = {}
   const present = Object.getOwnPropertyDescriptor(Error, 'prepareStackTrace')
-  Error.prepareStackTrace = (_, { length }) => length > 0
-  Error.stackTraceLimit = 1
+  Error.prepareStackTrace = (_, frames) => frames.some(isUsers)
   try {
     Error.captureStackTrace(probe, above)
     return probe.stack === true
   } finally {
-    Error.stackTraceLimit = stackTraceLimit
     if (present === undefined) Reflect.deleteProperty(Error, 'prepareStackTrace')
     else Object.defineProperty(Error, 'prepareStackTrace', present)
   }
+}
+
+function isUsers(frame: NodeJS.CallSite): boolean {
+  return frame.getFileName()?.startsWith('node:') !== true
 }
 
 /** A rejection that is known at the call, as a promise that counts as handled. */
