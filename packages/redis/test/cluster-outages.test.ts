@@ -359,7 +359,9 @@ test('a master that refuses the credentials that the others accept is tried as o
   for (const [node, admin] of admins.entries())
     await admin.acl('SETUSER', 'some', 'on', shard.includes(node) ? '>other' : '>secret', '&*', '~*', '+@all')
   try {
-    const { transport, receiver, prefix } = make({ username: 'some', password: 'secret', publishTimeout: 3_000 })
+    const cluster = [0, 2].map((node) => proxies[node]!.port)
+    const user = { username: 'some', password: 'secret' }
+    const { transport, receiver, prefix } = make({ cluster, ...user, publishTimeout: 3_000 })
     const before = accepted()
     expect(await outcome(transport.keeper.publish(keyOn(1, prefix), kept, KEEP))).toBeInstanceOf(NotKeptError)
     const attempts = accepted() - before

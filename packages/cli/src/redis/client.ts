@@ -41,6 +41,10 @@ export class Client {
     const late = setTimeout(() => client.close(), options.connectTimeout)
     try {
       await redis.connect()
+      // Without its ready check ioredis does not wait for the answer to AUTH. Any answer will do here.
+      await redis.ping().catch((error: unknown) => {
+        if (refusalOf(error).refused === 'CLOSED') throw error
+      })
       return client
     } catch (error) {
       client.close()
