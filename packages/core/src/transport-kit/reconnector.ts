@@ -1,11 +1,9 @@
 import { performance } from 'node:perf_hooks'
 import { AuthError, ConnectionError } from '../errors'
 import type { ServerEventsError } from '../errors'
+import { immediateAtLoad } from '../base/clock'
 import { failedAt, ours, reasonOf, troubleOf } from './errors'
 import { call, Timer } from './timing'
-
-// Taken at load: fake timers replace it later.
-const immediately = setImmediate
 
 /** How a connection is made. What it is, only its users know. */
 export interface Dialer<C> {
@@ -202,7 +200,7 @@ export class Reconnector<C> {
   #tellRefusal(message: string): void {
     if (this.#telling) return
     this.#telling = true
-    immediately(() => {
+    immediateAtLoad(() => {
       this.#telling = false
       if (!this.#closed) for (const side of this.#sides) side.refused(new AuthError(message))
     })
