@@ -15,7 +15,7 @@ const bar = 26
 const step = 38
 
 function draw(run: Run): string {
-  const speeds = speedsOf(run)
+  const speeds = speedsOf(run).flatMap(({ name, times }) => (name === undefined ? [] : { name, times }))
   const most = Math.max(...speeds.map(({ times }) => times))
   const height = top + step * speeds.length + 4
   const says = speeds.map(({ name, times }) => `${name} ${timesText(times)}`).join(', ')

@@ -2,8 +2,8 @@ import { measured, type Run } from '../record'
 
 /** Waits a second with 256 in flight, as a multiple of those by hand. */
 export interface Speed {
-  /** For a chart. */
-  readonly name: string
+  /** For the chart, if it is drawn there. */
+  readonly name?: string
   /** How its row in the README begins. */
   readonly row: string
   readonly times: number
@@ -11,15 +11,17 @@ export interface Speed {
 
 /** @throws Error if the run did not measure one of them */
 export function speedsOf(run: Run): readonly Speed[] {
-  const times = (title: string): number => {
+  const times = (title: string, against = 'by hand'): number => {
     const row = measured(run).find(
-      (one) => one.group === 'Waits' && one.title === title && one.against === 'by hand' && one.metric === 'waits/s',
+      (one) => one.group === 'Waits' && one.title === title && one.against === against && one.metric === 'waits/s',
     )
-    if (!row) throw new Error(`no result of Waits: ${title}, against by hand`)
+    if (!row) throw new Error(`no result of Waits: ${title}, against ${against}`)
     return row.value.median
   }
+  const ours = times('ours, 256 in flight')
   return [
-    { name: 'server-events', row: '**server-events**', times: times('ours, 256 in flight') },
+    { name: 'server-events', row: '**server-events**', times: ours },
+    { row: 'BullMQ Relay (experimental)²', times: ours / times('ours, 256 in flight', 'BullMQ Relay') },
     { name: 'NATS, by hand', row: 'NATS `request`', times: times('NATS core by hand, 256 in flight') },
     { name: 'ioredis pub/sub, by hand', row: 'pub/sub of ioredis, by hand', times: 1 },
     {
