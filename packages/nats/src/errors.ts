@@ -1,7 +1,14 @@
 import { isNativeError } from 'node:util/types'
-import { AuthError, ConnectionError, ForbiddenError, UnsupportedError } from 'server-events'
-import type { ServerEventsError } from 'server-events'
-import { TransientRefusal } from 'server-events/transport-kit'
+import {
+  AuthError,
+  ConnectionError,
+  ForbiddenError,
+  NotKeptError,
+  PayloadTooLargeError,
+  UnsupportedError,
+} from 'server-events'
+import type { EventKey, ServerEventsError } from 'server-events'
+import { eventOf, TransientRefusal } from 'server-events/transport-kit'
 
 /*
  * What the client throws ends here: its messages repeat what servers and peers say. Nothing of it
@@ -106,13 +113,24 @@ export function noJetStream(error: unknown, place: string): UnsupportedError {
 const transient: ReadonlySet<number> = new Set([10004, 10005, 10008, 10009, 10118, 10167])
 
 /** What the store did with a request, where JetStream is there. */
-export function storeError(error: unknown, what: string, place: string): ServerEventsError | TransientRefusal {
+export function storeError(
+  error: unknown,
+  what: 'store' | 'read' | 'forget',
+  place: string,
+): ServerEventsError | TransientRefusal {
   const violation = violationOf(error)
   if (violation) return forbidden(violation, place)
   if (isUnanswered(error)) return new TransientRefusal('JetStream has no leader')
   const code = jetStreamCode(error)
-  if (code === undefined) return new ConnectionError(`nats at ${place} did not ${what}: ${reason(error)}`)
-  return transient.has(code)
-    ? new TransientRefusal(`JetStream error ${code}`)
-    : new ConnectionError(`nats at ${place} refused to ${what} (JetStream error ${code})`)
+  if (code === undefined) return new ConnectionError(`nats at ${place} did not ${what} the outcome: ${reason(error)}`)
+  if (transient.has(code)) return new TransientRefusal(`JetStream error ${code}`)
+  const refused = `nats at ${place} refused to ${what} the outcome (JetStream error ${code})`
+  return what === 'store' ? new NotKeptError(refused) : new ConnectionError(refused)
+}
+
+/** What the client does not send because the server takes only so many bytes; `undefined` for anything else. */
+export function tooLarge(error: unknown, key: EventKey, place: string, most = 0): PayloadTooLargeError | undefined {
+  if (![...chainOf(error)].some(({ message }) => message.includes('max_payload'))) return undefined
+  const limit = most > 0 ? `: ${most} bytes (max_payload), headers included` : ''
+  return new PayloadTooLargeError(`${eventOf(key)} is over the limit of nats at ${place}${limit}`)
 }

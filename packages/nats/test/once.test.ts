@@ -1,8 +1,9 @@
 import { connect } from '@nats-io/transport-node'
 import type { NatsConnection } from '@nats-io/transport-node'
 import { Kvm } from '@nats-io/kv'
+import { ServerEvents } from 'server-events'
 import type { EventKey, Message, Once } from 'server-events'
-import type { NatsTransport } from '@server-events/nats'
+import { NatsTransport } from '@server-events/nats'
 import { eventually, startNats, startProxy } from '@server-events/testing'
 import type { NatsServer } from '@server-events/testing'
 import { closeAll, event, open, rejection, sentinel } from './support'
@@ -98,5 +99,38 @@ test('an account that may not read is told what to allow', async () => {
   } finally {
     await closeAll()
     await guarded.stop()
+  }
+})
+
+test.each([
+  ['is full', { max_bytes: 2_000 }],
+  ['takes only so much', { maxValueSize: 500 }],
+])('a bucket that %s: neither stored nor published, and it says why', async (what, options) => {
+  const bucket = what.replaceAll(' ', '-')
+  await new Kvm(admin).create(bucket, { history: 1, ...options })
+  const { transport, receiver } = open(nats, { bucket })
+  await transport.subscribe({ name, id: '1' })
+  expect(await rejection(keep(transport, { name, id: '1' }, event('x'.repeat(5_000))))).toMatchObject({
+    code: 'ERR_CONNECTION',
+    sent: false,
+    message: expect.stringMatching(/neither stored nor published: .* refused to store the outcome/),
+  })
+  await transport.publish({ name, id: '1' }, event('end'))
+  await eventually(() => receiver.bodies.includes('end'))
+  expect(receiver.bodies).toEqual(['end'])
+})
+
+test('what the server does not take: an event is too large, and a failure is cut', async () => {
+  const small = await startNats({ config: 'max_payload: 100000' })
+  const events = new ServerEvents(new NatsTransport(`127.0.0.1:${small.port}`), { keep: { report: { ms: 60_000, once: true } } }) // prettier-ignore
+  events.onerror(() => undefined)
+  try {
+    expect(await rejection(events.emit(name, 1, 'x'.repeat(200_000)))).toMatchObject({ code: 'ERR_PAYLOAD_TOO_LARGE' })
+    const wait = rejection(events.on(name, 1))
+    await events.fail(name, 1, new Error('x'.repeat(200_000)))
+    expect(await wait).toMatchObject({ code: 'ERR_REMOTE', message: expect.stringMatching(/^x{1000}/) })
+  } finally {
+    await events.close()
+    await small.stop()
   }
 })

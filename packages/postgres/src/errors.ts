@@ -71,8 +71,16 @@ export function connectionTrouble(error: unknown, place: string): ServerEventsEr
   return failedAt(at, reasonOf(error))
 }
 
-/** What a statement was answered; what is ours already stays. `table` is the one it is about, if any. */
-export function answer(error: unknown, place: string, table?: string): ServerEventsError | TransientRefusal {
+/**
+ * What a statement was answered; what is ours already stays. `table` is the one it is about, if any, and `Refusal` what
+ * a refusal is that asking again does not change.
+ */
+export function answer(
+  error: unknown,
+  place: string,
+  table?: string,
+  Refusal: new (message: string) => ServerEventsError = ConnectionError,
+): ServerEventsError | TransientRefusal {
   const own = ours(error)
   if (own) return own
   const code = sqlState(error)
@@ -81,7 +89,7 @@ export function answer(error: unknown, place: string, table?: string): ServerEve
   const about = table === undefined ? '' : ` on table ${table}`
   if (code === '42501') return new ForbiddenError(`postgres at ${place} forbids it${about} (${described(code)})`)
   if (table !== undefined && misfit.test(code)) return unfit(place, table, described(code))
-  return new ConnectionError(`postgres at ${place} refused a statement${about} (${described(code)})`)
+  return new Refusal(`postgres at ${place} refused a statement${about} (${described(code)})`)
 }
 
 /** The table is not there, or is another one. */

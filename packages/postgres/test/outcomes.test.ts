@@ -109,6 +109,29 @@ describe('the table', () => {
   })
 })
 
+test('a row that the table does not take: published and not kept, or with once neither, and it says why', async () => {
+  await execute(
+    postgres,
+    `${postgresMigration({ table: 'strict' })}; ALTER TABLE strict ADD CHECK (octet_length(body) < 1000)`,
+  )
+  const { transport, receiver } = open(postgres.url, { table: 'strict' })
+  await transport.subscribe({ name: key(1).name })
+  const why = /postgres at .* refused a statement on table strict \(SQLSTATE 23514\)$/
+  const large = event('x'.repeat(2_000))
+  expect(await rejection(transport.keeper!.publish(key(1), large, 60_000, () => 'other'))).toMatchObject({
+    code: 'ERR_CONNECTION',
+    sent: false,
+    message: expect.stringMatching(why),
+  })
+  expect(await rejection(transport.keeper!.publish(key(1), large, 60_000))).toMatchObject({
+    code: 'ERR_NOT_KEPT',
+    message: expect.stringMatching(why),
+  })
+  await transport.publish(key(1), event('end'))
+  await eventually(() => receiver.bodies.includes('end'))
+  expect(receiver.bodies).toEqual([large.body, 'end'])
+})
+
 test('a row that somebody holds in an open transaction holds up nobody else, and is kept in the end', async () => {
   const worker = open(postgres.url)
   const { keeper } = worker.transport

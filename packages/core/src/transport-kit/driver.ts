@@ -79,7 +79,8 @@ export interface Link {
 
 /**
  * Where outcomes are kept, over the same connection. What is asked has to take effect in the order of
- * asking. Rejections mean what they mean in `Link`.
+ * asking. Rejections mean what they mean in `Link`; and NotKeptError that the store has refused to keep
+ * this, being full or because it is too large.
  */
 export interface LinkStore {
   /**

@@ -180,14 +180,19 @@ export class StoreFirst {
     // What can never be kept as asked is not published either: who asked for it has to change something.
     if (entry.task.kind === 'forget' || never) this.#host.settle(entry, error)
     // Whether it holds is not known: nobody is told of it.
-    else if (entry.once && error) {
-      const { key } = entry
-      this.#host.settle(entry, error instanceof ConnectionError ? uncertain(eventOf(key), 'by the store') : error)
-    } else {
+    else if (entry.once && error) this.#host.settle(entry, notHeld(entry.key, error))
+    else {
       entry.isStored = true
       entry.storeError = error
     }
   }
+}
+
+/** Why it is not known to hold, or does not. */
+function notHeld(key: EventKey, error: ServerEventsError): ServerEventsError {
+  if (error instanceof ConnectionError) return uncertain(eventOf(key), 'by the store')
+  if (!(error instanceof NotKeptError)) return error
+  return new ConnectionError(`${eventOf(key)} was neither stored nor published: ${error.message}`)
 }
 
 /** How often it is looked whether a connection that is doubted has said something, in ms. */

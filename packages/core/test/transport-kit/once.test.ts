@@ -1,6 +1,6 @@
 import { eventually } from '@server-events/testing'
 import type { Once } from 'server-events'
-import { ForbiddenError } from 'server-events'
+import { ForbiddenError, NotKeptError, PayloadTooLargeError } from 'server-events'
 import type { Link, LinkStore } from 'server-events/transport-kit'
 import { closeAll, event, open, rejection } from './support'
 import { Faults, ToyDriver } from './toy-driver'
@@ -35,14 +35,16 @@ test('a store that says nothing: it may hold, so it is uncertain, and nobody is 
   expect(receiver.bodies).toEqual(['plain'])
 })
 
-test('a store that refuses: it is not published', async () => {
+test.each([
+  [new ForbiddenError('no', { channel: 'kept' }), { code: 'ERR_FORBIDDEN', channel: 'kept' }],
+  [new PayloadTooLargeError('no'), { code: 'ERR_PAYLOAD_TOO_LARGE' }],
+  // Nothing is uncertain: it will never take effect.
+  [new NotKeptError('it is full'), { code: 'ERR_CONNECTION', sent: false, message: expect.stringMatching(/neither stored nor published: it is full$/) }], // prettier-ignore
+])('a store that refuses: it is not published (%s)', async (refusal, error) => {
   const { transport } = open(faults)
   await transport.connect()
-  Object.assign(stores()[0]!, { setOnce: () => Promise.reject(new ForbiddenError('no', { channel: 'kept' })) })
-  expect(await rejection(transport.keeper!.publish(key, event('first'), 60_000, once))).toMatchObject({
-    code: 'ERR_FORBIDDEN',
-    channel: 'kept',
-  })
+  Object.assign(stores()[0]!, { setOnce: () => Promise.reject(refusal) })
+  expect(await rejection(transport.keeper!.publish(key, event('first'), 60_000, once))).toMatchObject(error)
   expect(faults.published()).toBe(0)
 })
 

@@ -1,11 +1,11 @@
 import { randomUUID } from 'node:crypto'
 import type { Socket } from 'node:net'
 import type { Msg, NatsConnection, Subscription } from '@nats-io/transport-node'
-import { ConnectionError, PayloadTooLargeError } from 'server-events'
+import { ConnectionError } from 'server-events'
 import type { EventKey, Message, ServerEventsError, Topic } from 'server-events'
-import { atEndOfTick, eventOf } from 'server-events/transport-kit'
+import { atEndOfTick } from 'server-events/transport-kit'
 import type { Link, LinkEvents, LinkStore } from 'server-events/transport-kit'
-import { authRefusal, forbidden, reason, violationOf } from '../errors'
+import { authRefusal, forbidden, reason, tooLarge, violationOf } from '../errors'
 import type { Violation } from '../errors'
 import type { Settings } from '../options'
 import { Bucket } from '../store/bucket'
@@ -79,7 +79,7 @@ export class NatsLink implements Link {
     try {
       this.#client.publish(subject, data, { headers })
     } catch (error) {
-      throw (error as Error).message.includes('max_payload') ? this.#tooLarge(key) : error
+      throw tooLarge(error, key, this.#place, this.#client.info?.max_payload) ?? error
     }
     await this.#answered({ operation: 'publish', subject })
   }
@@ -173,12 +173,6 @@ export class NatsLink implements Link {
 
   #lost(error: Error): ConnectionError {
     return new ConnectionError(`lost the connection to nats at ${this.#place}: ${reason(error)}`)
-  }
-
-  #tooLarge(key: EventKey): PayloadTooLargeError {
-    const { info } = this.#client
-    const limit = info ? `: ${info.max_payload} bytes (max_payload), headers included` : ''
-    return new PayloadTooLargeError(`${eventOf(key)} is over the limit of nats at ${this.#place}${limit}`)
   }
 }
 

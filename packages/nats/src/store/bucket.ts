@@ -2,11 +2,11 @@ import { performance } from 'node:perf_hooks'
 import { Kvm } from '@nats-io/kv'
 import type { KV } from '@nats-io/kv'
 import type { NatsConnection } from '@nats-io/transport-node'
-import { InvalidArgumentError, SerializationError, UnsupportedError } from 'server-events'
+import { InvalidArgumentError, SerializationError, ServerEventsError } from 'server-events'
 import type { EventKey, Message, Once } from 'server-events'
 import { eventOf, TransientRefusal } from 'server-events/transport-kit'
 import type { LinkStore } from 'server-events/transport-kit'
-import { hasNoJetStream, isUnanswered, jetStreamCode, noJetStream, storeError, violationOf } from '../errors'
+import { hasNoJetStream, isUnanswered, jetStreamCode, noJetStream, storeError, tooLarge, violationOf } from '../errors'
 import type { Settings } from '../options'
 import type { ReceivedHeaders } from '../wire/headers'
 import { decode, encode, keepOf, keptHeaders } from '../wire/messages'
@@ -117,7 +117,8 @@ export class Bucket implements LinkStore {
     try {
       await jetStream.publish(this.#keyOf(key), wire.data, { headers, ...expect, ...(opened.expires && ttl) })
     } catch (error) {
-      if (!opened.expires || jetStreamCode(error) !== NO_TTL) throw error
+      if (!opened.expires || jetStreamCode(error) !== NO_TTL)
+        throw tooLarge(error, key, this.#place, this.#client.info?.max_payload) ?? error
       // Who may not look at the bucket finds out this way.
       opened.expires = false
       headers.delete('Nats-TTL')
@@ -148,12 +149,12 @@ export class Bucket implements LinkStore {
         return await action(await this.#open())
       }
     } catch (error) {
-      if (error instanceof InvalidArgumentError || error instanceof UnsupportedError) throw error
+      if (error instanceof ServerEventsError) throw error
       const code = jetStreamCode(error)
       // Nothing was forgotten, and nothing is uncertain.
       if (what === 'forget' && code !== undefined) throw new TransientRefusal(`JetStream error ${code}`)
       if (this.#isOff(error)) throw noJetStream(error, this.#place)
-      throw storeError(error, `${what} the outcome`, this.#place)
+      throw storeError(error, what, this.#place)
     }
   }
 

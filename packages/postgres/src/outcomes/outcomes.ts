@@ -1,3 +1,4 @@
+import { NotKeptError } from 'server-events'
 import type { EventKey, Message, Once } from 'server-events'
 import { decodeEvent, encodeEvent } from 'server-events/transport-kit'
 import type { LinkStore } from 'server-events/transport-kit'
@@ -157,7 +158,7 @@ export class Outcomes implements LinkStore {
 
   /** What has settled before stays as it is. */
   #rejectAll(batch: readonly Write[], error: unknown): void {
-    for (const { reject } of batch) reject(answer(error, this.#place, this.#settings.table))
+    for (const { row, reject } of batch) reject(answer(error, this.#place, this.#settings.table, row && NotKeptError))
   }
 
   /** Resolves with what has stayed. */
