@@ -168,7 +168,7 @@ function forgetCommand(): Command {
   return command('forget', 'Removes a kept outcome; asks first.')
     .argument('<name>', 'name of the event')
     .argument('<id>', 'its id')
-    .option('--yes', 'do not ask')
+    .option('--yes', 'do not ask; where there is no terminal to ask at, it has to be given')
     .action(forget)
 }
 

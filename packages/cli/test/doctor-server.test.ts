@@ -1,16 +1,13 @@
 // What the server is, where it stands, and who gets in.
 import { execFileSync } from 'node:child_process'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { once } from 'node:events'
-import { connect, createServer } from 'node:net'
-import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { performance } from 'node:perf_hooks'
 import { aptInstall, findOnPath, startCluster, startProxy, startRedis, startSentinels } from '@server-events/testing'
 import type { FaultProxy, RedisCluster, RedisSentinels, RedisServer } from '@server-events/testing'
 import { Redis } from 'ioredis'
-import { runCli, runDoctor } from './run-cli'
+import { runCli, runDoctor, startSlow } from './run-cli'
 
 const running: { stop(): Promise<void> }[] = []
 const folder = mkdtempSync(join(tmpdir(), 'server-events-cli-'))
@@ -174,15 +171,8 @@ test('it still loads what it persisted', async () => {
 
 test('an answer takes long', async () => {
   const { port } = await serverWith()
-  const slow = createServer((client) => {
-    const server = connect(port, '127.0.0.1')
-    server.on('data', (chunk) => setTimeout(() => client.write(chunk), 120))
-    client.on('data', (chunk) => server.write(chunk))
-    client.on('close', () => server.destroy())
-    client.on('error', () => undefined)
-  }).listen(0, '127.0.0.1')
-  await once(slow, 'listening')
-  const { code, wrong } = await runDoctor(`redis://127.0.0.1:${(slow.address() as AddressInfo).port}`)
+  const slow = await startSlow(port)
+  const { code, wrong } = await runDoctor(`redis://127.0.0.1:${slow.port}`)
   slow.close()
   const sides = ['publishing', 'subscribing', 'an event']
   expect([code, wrong]).toEqual([0, sides.map((side) => `warn latency of ${side}`)])
@@ -264,7 +254,10 @@ describe('with Sentinels', () => {
   test('a Sentinel itself', async () => {
     const { code, wrong, of } = await runDoctor(sentinels.sentinels[0]!.url)
     expect([code, wrong]).toEqual([1, ['bad connection']])
-    expect(of('connection')?.found).toContain('it is a Sentinel')
+    expect(of('connection')).toMatchObject({
+      found: expect.stringContaining('it is a Sentinel') as string,
+      fix: 'give this command the master that it names',
+    })
   })
 })
 
@@ -303,6 +296,26 @@ describe('a Cluster', () => {
     }
     const { code, wrong } = await runDoctor(`redis+cluster://someone${place()}`)
     expect([code, wrong]).toEqual([0, ['warn permission asking of server-events-doctor']])
+  })
+
+  test('a user who may not ask which node has which slot: then nothing can be kept', async () => {
+    const rules = ['allkeys', 'allchannels', '+@all', '-cluster|slots']
+    const setUser = (...more: string[]): Promise<unknown> =>
+      Promise.all(
+        cluster.masters.map(async ({ url }) => {
+          const redis = new Redis(url, { password: 'open-sesame' })
+          await redis.call('ACL', 'SETUSER', 'other', 'reset', 'on', '>open-sesame', ...rules, ...more)
+          redis.disconnect()
+        }),
+      )
+    await setUser()
+    const { code, wrong, of } = await runDoctor(`redis+cluster://other${place()}`)
+    const check = 'permission cluster slots of server-events-doctor'
+    expect([code, wrong]).toEqual([1, [`bad ${check}`]])
+    const { fix = '' } = of(check) ?? {}
+    expect(fix).toBe('ACL SETUSER <user> +cluster|slots')
+    await setUser(fix.split(' ').at(-1) ?? '')
+    expect((await runDoctor(`redis+cluster://other${place()}`)).wrong).toEqual([])
   })
 
   test('one node is set otherwise: it is named', async () => {

@@ -1,8 +1,8 @@
 // Each server is set up to have what the doctor is to find.
-import { mkdtemp, rm } from 'node:fs/promises'
+import { mkdtemp, readdir, rm, symlink } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { eventually, startRedis } from '@server-events/testing'
+import { eventually, startProxy, startRedis } from '@server-events/testing'
 import type { RedisServer } from '@server-events/testing'
 import { Redis } from 'ioredis'
 import { runDoctor } from './run-cli'
@@ -42,27 +42,41 @@ test('it leaves nothing behind, and nobody hears of it', async () => {
 })
 
 test.each([
-  [['--maxmemory-policy', 'allkeys-lru'], 'warn eviction', 0],
-  [['--maxmemory-policy', 'allkeys-lru', '--maxmemory', '100mb'], 'bad eviction', 1],
-  [['--maxmemory-policy', 'volatile-ttl', '--maxmemory', '100mb'], 'bad eviction', 1],
-  [['--maxmemory', '900kb'], 'bad memory', 1],
-  [['--timeout', '10'], 'warn timeout', 0],
-  [['--tcp-keepalive', '0'], 'warn tcp-keepalive', 0],
-  [['--tcp-keepalive', '3600'], 'warn tcp-keepalive', 0],
-  [['--client-output-buffer-limit', 'pubsub 1mb 512kb 60'], 'bad output buffer', 1],
-  [['--client-output-buffer-limit', 'pubsub 4mb 2mb 60'], 'warn output buffer', 0],
-  [['--appendonly', 'no'], 'warn persistence', 0],
-  [['--appendonly', 'no', '--save', '3600 1'], 'warn persistence', 0],
-])('%j: %s', async (args, expected, exit) => {
+  [['--maxmemory-policy', 'allkeys-lru'], 'warn eviction', 'allkeys-lru, for now without a limit'],
+  [['--maxmemory-policy', 'allkeys-lru', '--maxmemory', '100mb'], 'bad eviction', 'allkeys-lru with a limit of 100 MB'],
+  [['--maxmemory-policy', 'volatile-ttl', '--maxmemory', '100mb'], 'bad eviction', 'volatile-ttl with a limit'],
+  [['--timeout', '10'], 'warn timeout', '10 s: connections that publish are cut'],
+  [['--tcp-keepalive', '0'], 'warn tcp-keepalive', 'off: the server keeps'],
+  [['--tcp-keepalive', '3600'], 'warn tcp-keepalive', '3600 s: the server keeps'],
+  [
+    ['--client-output-buffer-limit', 'pubsub 1mb 512kb 60'],
+    'bad output buffer',
+    'one event of maxPayload (1.0 MB) cuts',
+  ],
+  [['--client-output-buffer-limit', 'pubsub 4mb 2mb 60'], 'warn output buffer', 'a few events of maxPayload'],
+  [['--client-output-buffer-limit', 'pubsub 0 1mb 60'], 'warn output buffer', 'without a limit, 1.0 MB for 60 s'],
+  [['--appendonly', 'no'], 'warn persistence', 'none: a restart forgets all kept outcomes'],
+  [['--appendonly', 'no', '--save', '3600 1'], 'warn persistence', 'snapshots (3600 1): a crash forgets'],
+])('%j: %s', async (args, expected, found) => {
   const { url } = await serverWith(...args)
   const { code, wrong, findings } = await runDoctor(url)
-  // A server without memory refuses more than that.
-  expect(wrong).toEqual(args.includes('900kb') ? expect.arrayContaining([expected]) : [expected])
-  expect(code).toBe(exit)
+  expect([code, wrong]).toEqual([expected.startsWith('bad') ? 1 : 0, [expected]])
+  expect(findings.find(({ status }) => status !== 'ok')?.found).toContain(found)
   for (const { status, fix, docs } of findings)
     expect([status === 'ok', typeof fix, typeof docs]).toEqual(
       status === 'ok' ? [true, 'undefined', 'undefined'] : [false, 'string', 'string'],
     )
+})
+
+test.each([
+  ['always', 'nothing'],
+  ['everysec', 'up to a second'],
+  ['no', 'what the machine had not written yet'],
+])('appendfsync %s: what a crash forgets', async (how, forgets) => {
+  const { url } = await serverWith('--appendfsync', how)
+  expect((await runDoctor(url)).of('persistence')).toMatchObject({
+    ...{ status: 'ok', found: `appendonly, appendfsync ${how}: a crash forgets ${forgets} of the kept outcomes` },
+  })
 })
 
 test('where no outcomes are kept, neither memory nor persistence matter', async () => {
@@ -96,6 +110,26 @@ test('a server that is nearly full', async () => {
   expect((await runDoctor(url)).wrong).toEqual(['warn memory'])
 })
 
+test('a machine that is nearly full, and no limit', async () => {
+  const proxy = await startProxy(await serverWith())
+  // As many digits: else the reply could not be read.
+  proxy.filter = (direction, chunk) =>
+    direction === 'up'
+      ? chunk
+      : Buffer.from(
+          chunk
+            .toString('latin1')
+            .replace(/(?<=total_system_memory:)\d+/, ({ length }) => '1000000'.padStart(length, '0')),
+          'latin1',
+        )
+  const { wrong, of } = await runDoctor(proxy.url)
+  await proxy.close()
+  expect([wrong, of('memory')?.found]).toEqual([
+    ['warn memory'],
+    expect.stringMatching(/used of no limit, on a machine of 977 kB$/),
+  ])
+})
+
 test.each([
   [120, 'warn'],
   [1_100, 'bad'],
@@ -116,6 +150,22 @@ test('a disk that cannot be written to', async () => {
   await redis.bgsave()
   await eventually(async () => (await redis.info('persistence')).includes('rdb_last_bgsave_status:err'))
   const { of, code } = await runDoctor(url)
+  expect([of('persistence')?.status, code]).toEqual(['bad', 1])
+  redis.disconnect()
+})
+
+test('an append-only file that cannot be written to', async () => {
+  const server = await serverWith()
+  await server.kill()
+  const folder = join(server.directory, 'appendonlydir')
+  const file = join(folder, (await readdir(folder)).find((name) => name.endsWith('.incr.aof')) ?? '')
+  await rm(file)
+  await symlink('/dev/full', file)
+  await server.restart()
+  const redis = new Redis(server.url)
+  await redis.set('any', 'thing')
+  await eventually(async () => (await redis.info('persistence')).includes('aof_last_write_status:err'))
+  const { of, code } = await runDoctor(server.url)
   expect([of('persistence')?.status, code]).toEqual(['bad', 1])
   redis.disconnect()
 })

@@ -1,7 +1,7 @@
 // Commands that speak with those who wait, as processes, on a real Redis.
 import { setTimeout as delay } from 'node:timers/promises'
 import { RedisTransport } from '@server-events/redis'
-import { startRedis } from '@server-events/testing'
+import { eventually, startRedis } from '@server-events/testing'
 import type { RedisServer } from '@server-events/testing'
 import { RemoteError, ServerEvents } from 'server-events'
 import { runCli, startCli } from './run-cli'
@@ -86,10 +86,10 @@ describe('wait', () => {
   /** Emits until somebody has heard it: when a process waits can only be seen from the server. */
   async function until(child: { exited: Promise<number> }, emit: () => Promise<void>): Promise<void> {
     const ended = child.exited.then(() => true)
-    for (;;) {
+    await eventually(async () => {
       await emit()
-      if (await Promise.race([ended, delay(20, false)])) return
-    }
+      return Promise.race([ended, delay(20, false)])
+    })
   }
 
   test('the event comes: its arguments, a line of JSON each', async () => {

@@ -1,6 +1,6 @@
 import { startNats } from '@server-events/testing'
 import type { NatsServer } from '@server-events/testing'
-import { runCli, runDoctor } from './run-cli'
+import { runCli, runDoctor, startSlow } from './run-cli'
 
 const running: NatsServer[] = []
 
@@ -38,6 +38,21 @@ test('a user who may not subscribe', async () => {
   const { url } = await natsWith({ config: user('publish: ">", subscribe: "_INBOX.>"') })
   const { code, wrong } = await runDoctor(url.replace('//', '//someone:open-sesame@'))
   expect([code, wrong]).toEqual([1, ['bad permissions']])
+})
+
+test('a user who may not keep', async () => {
+  const { url } = await natsWith({ config: user('publish: "se.>", subscribe: ">"') })
+  const { code, wrong } = await runDoctor(url.replace('//', '//someone:open-sesame@'))
+  expect([code, wrong]).toEqual([1, ['bad keeping']])
+})
+
+test('an event takes long, which is found out within bounds', async () => {
+  const slow = await startSlow((await natsWith({})).port)
+  const { code, wrong, of } = await runDoctor(`nats://127.0.0.1:${slow.port}`, ['--no-keep'])
+  slow.close()
+  expect([code, wrong]).toEqual([0, ['warn latency of an event']])
+  // Not a hundred of them.
+  expect(of('latency of an event')?.found).toMatch(/ of \d\d?$/)
 })
 
 test('without JetStream nothing is kept', async () => {

@@ -1,3 +1,7 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { connect, createServer } from 'node:net'
+import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { runNode } from '@server-events/testing'
 import type { NodeProcess, NodeProcessOptions } from '@server-events/testing'
@@ -25,6 +29,36 @@ export async function runCli(args: readonly string[], options?: Omit<NodeProcess
   const code = await child.exited
   const stdout = child.lines.join('\n')
   return { code, stdout, stderr: child.stderr, output: `${stdout}\n${child.stderr}` }
+}
+
+interface Shown {
+  /** `null` after 30 s. */
+  readonly code: number | null
+  readonly shown: string
+}
+
+/** At a terminal, which `script` of util-linux is: types the answer when it is asked. */
+export function runAtTerminal(args: readonly string[], env: NodeJS.ProcessEnv, answer: string): Promise<Shown> {
+  return runShown('script', ['-qec', [process.execPath, main, ...args].join(' '), '/dev/null'], env, answer)
+}
+
+/** As a script may run it: its input stays open and says nothing. */
+export function runUnattended(args: readonly string[], env: NodeJS.ProcessEnv): Promise<Shown> {
+  return runShown(process.execPath, [main, ...args], env)
+}
+
+async function runShown(command: string, args: string[], env: NodeJS.ProcessEnv, answer?: string): Promise<Shown> {
+  const child = spawn(command, args, { env: { ...process.env, ...env }, timeout: 30_000 })
+  let shown = ''
+  const show = (chunk: Buffer): void => {
+    const wasAsked = shown.includes('[y/N]')
+    shown += chunk.toString()
+    if (answer !== undefined && !wasAsked && shown.includes('[y/N]')) child.stdin.write(answer)
+  }
+  child.stdout.on('data', show)
+  child.stderr.on('data', show)
+  const [code] = (await once(child, 'close')) as [number | null]
+  return { code, shown }
 }
 
 interface Finding {
@@ -63,4 +97,17 @@ export async function runDoctor(
     wrong: findings.filter((it) => it.status !== 'ok').map((it) => `${it.status} ${it.check}`),
     output,
   }
+}
+
+/** A way to a server of this machine that takes each answer so many ms longer. */
+export async function startSlow(to: number, ms = 120): Promise<{ readonly port: number; close(): void }> {
+  const slow = createServer((client) => {
+    const server = connect(to, '127.0.0.1')
+    server.on('data', (chunk) => setTimeout(() => client.write(chunk), ms))
+    client.on('data', (chunk) => server.write(chunk))
+    client.on('close', () => server.destroy())
+    client.on('error', () => undefined)
+  }).listen(0, '127.0.0.1')
+  await once(slow, 'listening')
+  return { port: (slow.address() as AddressInfo).port, close: () => slow.close() }
 }

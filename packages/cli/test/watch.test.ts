@@ -1,12 +1,10 @@
 // Commands that look: tail, peek, forget, who, bench; as processes, on a real Redis.
-import { spawnSync } from 'node:child_process'
-import { join } from 'node:path'
 import { RedisTransport } from '@server-events/redis'
-import { startCluster, startRedis } from '@server-events/testing'
+import { eventually, startCluster, startRedis } from '@server-events/testing'
 import type { RedisServer } from '@server-events/testing'
 import { Redis } from 'ioredis'
 import { ServerEvents } from 'server-events'
-import { runCli, startCli } from './run-cli'
+import { runCli, runAtTerminal, runUnattended, startCli } from './run-cli'
 
 let server: RedisServer
 let events: ServerEvents
@@ -28,9 +26,7 @@ afterAll(async () => {
 /** Once it says so, nothing that is emitted can be missed. */
 async function startTail(...args: string[]): ReturnType<typeof startCli> {
   const child = await startCli(['tail', ...args], { env })
-  const patience = setTimeout(() => void child.kill(), 15_000)
-  while (!child.stderr.includes('listening to')) await new Promise((resolve) => setTimeout(resolve, 5))
-  clearTimeout(patience)
+  await eventually(() => child.stderr.includes('listening to'))
   return child
 }
 
@@ -79,7 +75,7 @@ describe('tail', () => {
     const admin = new Redis(server.url, { password: 'open-sesame' })
     await admin.client('KILL', 'TYPE', 'pubsub')
     admin.disconnect()
-    while (child.stderr.split('listening to').length < 3) await new Promise((resolve) => setTimeout(resolve, 5))
+    await eventually(() => child.stderr.split('listening to').length === 3)
     await events.emit('report', 5)
     expect([await child.exited, child.stderr]).toEqual([0, expect.stringContaining('interrupted')])
   })
@@ -119,21 +115,25 @@ describe('peek and forget', () => {
     ['yes\n', 0],
     ['n\n', 1],
     ['\n', 1],
-    ['', 1],
-  ])('asked first: %j exits with %i', async (answer, code) => {
+    // The end of the input, and Ctrl-C.
+    ['\x04', 1],
+    ['\x03', 1],
+  ])('at a terminal it asks first: %j exits with %i', async (answer, code) => {
     await events.emit('kept', 3, 'there')
-    // Its stdin is what matters here.
-    const { status, stderr } = spawnSync(
-      process.execPath,
-      [join(__dirname, '../dist/main.js'), 'forget', 'kept', '3'],
-      {
-        input: answer,
-        encoding: 'utf8',
-        env: { ...process.env, ...env },
-      },
-    )
-    expect([status, stderr]).toEqual([code, expect.stringContaining(`Forget what is kept at 127.0.0.1:${server.port}`)])
+    expect(await runAtTerminal(['forget', 'kept', '3'], env, answer)).toEqual({
+      code,
+      shown: expect.stringContaining(code === 0 ? 'forgotten: what is kept' : 'nothing was forgotten') as string,
+    })
     expect(await events.peek('kept', 3)).toEqual(code === 0 ? undefined : ['there'])
+  })
+
+  test('without a terminal it says at once what it wants, though its input stays open', async () => {
+    await events.emit('kept', 4, 'there')
+    const { code, shown } = await runUnattended(['forget', 'kept', '4'], env)
+    expect([code, shown]).toEqual([2, expect.stringContaining('give --yes')])
+    const json = await runUnattended(['forget', 'kept', '4', '--json'], env)
+    expect([json.code, JSON.parse(json.shown)]).toMatchObject([2, { error: { code: 'ERR_INVALID_ARGUMENT' } }])
+    expect(await events.peek('kept', 4)).toEqual(['there'])
   })
 })
 
@@ -235,7 +235,7 @@ describe('bench', () => {
     const own = await startRedis()
     const child = await startCli(['bench', '--rate', '100', '--duration', '2000', '--json', '--url', own.url])
     const redis = new Redis(own.url)
-    while (!(await redis.info('commandstats')).includes('cmdstat_publish')) await new Promise(setImmediate)
+    await eventually(async () => (await redis.info('commandstats')).includes('cmdstat_publish'))
     own.pause()
     await new Promise((resolve) => setTimeout(resolve, 1_500))
     own.resume()
@@ -254,7 +254,7 @@ describe('bench', () => {
     const child = await startCli(args)
     const redis = new Redis(own.url)
     redis.on('error', () => undefined)
-    while (!(await redis.info('commandstats')).includes('cmdstat_publish')) await new Promise(setImmediate)
+    await eventually(async () => (await redis.info('commandstats')).includes('cmdstat_publish'))
     await own.stop()
     redis.disconnect()
     expect(await child.exited).toBe(1)

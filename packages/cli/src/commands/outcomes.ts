@@ -1,7 +1,7 @@
 import { createInterface } from 'node:readline/promises'
 import { serverOf, withEvents } from '../connect'
 import type { Target } from '../connect'
-import { Exit, exitCodes } from '../exit'
+import { Exit, exitCodes, usage } from '../exit'
 import { json, line, printable } from '../output'
 import { printArgs } from './wait'
 
@@ -34,8 +34,13 @@ export async function forget(name: string, id: string, flags: ForgetFlags): Prom
   else line(printable(`forgotten: ${what}`))
 }
 
-/** Also of a pipe: `yes | …`. The end of the input is no. */
+/**
+ * The end of the input is no. @throws Exit (usage) where nobody reads the question or can answer it: a script would wait
+ * for ever for a pipe that stays open and says nothing.
+ */
 async function agreed(question: string): Promise<boolean> {
+  if (!process.stdin.isTTY || !process.stderr.isTTY)
+    throw usage('forget asks first, and here is no terminal to ask at: give --yes')
   const reader = createInterface({ input: process.stdin, output: process.stderr })
   try {
     const closed = new Promise<string>((resolve) => reader.once('close', () => resolve('')))

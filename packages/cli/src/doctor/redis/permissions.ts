@@ -109,6 +109,6 @@ async function besides(client: Client, { db, cluster }: Wanted): Promise<Try[]> 
     ]
   }
   const reply = await client.ask('SELECT', db)
-  const without = db === 0 ? 'no database but 0 can be used' : `outcomes are kept in database 0 instead of ${db}`
-  return [...tries, { command: 'SELECT', reply, without, minor: db === 0 }]
+  // Of another database than 0 the library has connected to just now.
+  return [...tries, { command: 'SELECT', reply, without: 'no database but 0 can be used', minor: true }]
 }
