@@ -28,7 +28,7 @@ test.each([
   ['PUBLISH', ['-publish'], 'bad permission publish', '+publish'],
   ['PSUBSCRIBE', ['-psubscribe'], 'bad permission psubscribe', '+psubscribe'],
   ['PUNSUBSCRIBE', ['-punsubscribe'], 'bad permission punsubscribe', '+punsubscribe'],
-  ['PING', ['-ping'], 'bad permission ping', '+ping'],
+  ['PING', ['-ping'], 'warn permission ping', '+ping'],
   ['SET', ['-set'], 'bad permission set', '+set'],
   ['GET', ['-get'], 'bad permission get', '+get'],
   ['DEL', ['-del'], 'warn permission del', '+del'],

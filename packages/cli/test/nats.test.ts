@@ -42,8 +42,12 @@ test('a user who may not subscribe', async () => {
 
 test('a user who may not keep', async () => {
   const { url } = await natsWith({ config: user('publish: "se.>", subscribe: ">"') })
-  const { code, wrong } = await runDoctor(url.replace('//', '//someone:open-sesame@'))
+  const { code, wrong, of } = await runDoctor(url.replace('//', '//someone:open-sesame@'))
   expect([code, wrong]).toEqual([1, ['bad keeping']])
+  expect(of('keeping')).toMatchObject({
+    found: expect.stringContaining('forbids publishing to "$KV.se_kept.') as string,
+    ...{ fix: expect.stringContaining('grant it') as string, docs: 'packages/nats/README.md#permissions' },
+  })
 })
 
 test('an event takes long, which is found out within bounds', async () => {
@@ -64,4 +68,10 @@ test('without JetStream nothing is kept', async () => {
   const recalling = await runCli(['wait', 'report', '1'], { env })
   expect([recalling.code, recalling.stderr]).toEqual([1, expect.stringContaining('--no-recall')])
   expect((await runCli(['wait', 'report', '1', '--no-recall', '--timeout', '100'], { env })).code).toBe(3)
+})
+
+test('bench: all arrive, though each wait is on a subject of its own', async () => {
+  const { url } = await natsWith({})
+  const { code, stdout } = await runCli(['bench', '--rate', '200', '--duration', '1000', '--json', '--url', url])
+  expect([code, JSON.parse(stdout)]).toMatchObject([0, { sent: 200, arrived: 200, lost: 0, refused: 0 }])
 })

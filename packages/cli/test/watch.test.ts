@@ -196,6 +196,20 @@ describe('who', () => {
     expect(ended.output).not.toMatch(/sesame|says-me/)
   })
 
+  test('where nobody is who waits it does not say that there is nobody', async () => {
+    const replica = await startRedis({ args: ['--replicaof', '127.0.0.1', String(server.port)] })
+    const ended = await runCli(['who', 'report', '--url', replica.url])
+    await replica.stop()
+    expect([ended.code, ended.stderr]).toEqual([1, expect.stringContaining('is a replica: ask its master')])
+    const cluster = await runCli([
+      'who',
+      'report',
+      '--url',
+      env['SERVER_EVENTS_URL']!.replace('redis:', 'redis+cluster:'),
+    ])
+    expect([cluster.code, cluster.stderr]).toEqual([1, expect.stringContaining('is not a node of a Cluster')])
+  })
+
   test('it ends after so many keys, and says so', async () => {
     const redis = new Redis(server.url, { password: 'open-sesame' })
     await redis.mset(Array.from({ length: 3_000 }, (_, n) => [`other:${n}`, 'x']).flat())
@@ -212,8 +226,10 @@ describe('who', () => {
     await Promise.all(open.map((each) => each.init()))
     for (let id = 0; id < 30; id++) await open[0]!.emit('report', id)
     const { code, stdout } = await runCli(['who', '--json', '--url', `redis+cluster://127.0.0.1:${nodes[0]!.port}`])
+    const single = await runCli(['who', '--json', '--url', cluster.masters[0]!.url])
     await Promise.all(open.map((each) => each.close()))
     await cluster.stop()
+    expect([single.code, JSON.parse(single.stdout)]).toMatchObject([1, { error: { code: 'ERR_UNSUPPORTED' } }])
     expect([code, JSON.parse(stdout)]).toEqual([
       0,
       { names: [{ name: 'report', listening: 6, ids: 0, homes: {}, kept: 30 }], complete: true, refused: [] },
@@ -222,8 +238,9 @@ describe('who', () => {
 })
 
 describe('bench', () => {
-  test('all arrive: rate, percentiles, none lost', async () => {
-    const { code, stdout } = await runCli(['bench', '--rate', '200', '--duration', '1000', '--json'], { env })
+  test.each(['pattern', 'name', 'id'])('all arrive: rate, percentiles, none lost; channels %s', async (channels) => {
+    const args = ['bench', '--rate', '200', '--duration', '1000', '--json', '--channels', channels]
+    const { code, stdout } = await runCli(args, { env })
     const result = JSON.parse(stdout) as { latency: Record<'p50' | 'p99' | 'p999' | 'max', number> }
     expect([code, result]).toMatchObject([0, { wanted: 200, sent: 200, arrived: 200, lost: 0, refused: 0 }])
     const { p50, p99, p999, max } = result.latency

@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto'
 import { performance } from 'node:perf_hooks'
 import { setTimeout as delay } from 'node:timers/promises'
 import type { ServerEvents } from 'server-events'
@@ -48,7 +47,6 @@ export async function bench(flags: BenchFlags): Promise<void> {
 /** Resolves, when each event has arrived or was given up, with how many seconds the sending took. */
 async function load(waiter: ServerEvents, emitter: ServerEvents, flags: BenchFlags, tally: Tally): Promise<number> {
   const { name, rate, duration, timeout } = flags
-  const run = randomUUID()
   const body = 'x'.repeat(flags.size)
   const pending = new Set<Promise<void>>()
   const stop = new AbortController()
@@ -58,7 +56,9 @@ async function load(waiter: ServerEvents, emitter: ServerEvents, flags: BenchFla
   const start = performance.now()
 
   const one = async (due: number): Promise<void> => {
-    const id = `${run}-${tally.sent++}`
+    tally.sent++
+    // Of the waiter: of ids that were made elsewhere, option listen does not cover all on each transport.
+    const id = waiter.createId()
     const arrived = waiter.on(name, id, { timeout, recall: flags.keep !== undefined })
     const [wait, emit] = await Promise.allSettled([arrived.then(() => performance.now()), emitter.emit(name, id, body)])
     if (wait.status === 'fulfilled') tally.taken.push(wait.value - due)

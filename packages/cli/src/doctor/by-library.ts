@@ -17,14 +17,12 @@ const NOBODYS = 'server-events-doctor'
 const SAMPLES = 100
 const BOUND = 2_000
 
-const pages = { nats: docs.nats, postgres: docs.postgres } as const
-
-type Kind = keyof typeof pages
+type Kind = 'nats' | 'postgres'
 
 /** What to do where outcomes cannot be kept at all. */
-const keeping: Readonly<Record<Kind, string>> = {
-  nats: 'enable JetStream, or give bucket: false and no option keep',
-  postgres: 'run the SQL that postgresMigration() gives, or give table: false and no option keep',
+const keeping: Readonly<Record<Kind, readonly [fix: string, page: string]>> = {
+  nats: ['enable JetStream, or give bucket: false and no option keep', docs.jetStream],
+  postgres: ['run the SQL that postgresMigration() gives, or give table: false and no option keep', docs.postgresTable],
 }
 
 /** By the library alone: what it can do there, and how long it takes. */
@@ -110,17 +108,24 @@ function refusal(check: string, error: unknown, kind: Kind, without?: string): F
   const { code, message } =
     error instanceof NotKeptError && error.cause instanceof ServerEventsError ? error.cause : error
   // Meant so, perhaps: there is no place to keep anything.
-  if (check === 'keeping' && code === 'ERR_UNSUPPORTED') return warn(check, message, keeping[kind], pages[kind])
+  if (check === 'keeping' && code === 'ERR_UNSUPPORTED') return warn(check, message, ...keeping[kind])
   const cure = cureOf(code, message, kind)
-  return without === undefined
-    ? bad(check, message, cure, pages[kind])
-    : warn(check, `${message}: ${without}`, cure, pages[kind])
+  return without === undefined ? bad(check, message, ...cure) : warn(check, `${message}: ${without}`, ...cure)
 }
 
-function cureOf(code: string, message: string, kind: Kind): string {
-  if (kind === 'postgres' && code === 'ERR_FORBIDDEN')
-    return 'GRANT SELECT, INSERT, UPDATE, DELETE ON the table to this role; who only waits needs SELECT, who never forgets or sweeps no DELETE'
+function cureOf(code: string, message: string, kind: Kind): [fix: string, page: string] {
+  if (kind === 'nats')
+    return code === 'ERR_FORBIDDEN'
+      ? ['grant it to this user: the page lists what each process needs', docs.natsUsers]
+      : ['see to what the message names', docs.jetStream]
+  if (code === 'ERR_FORBIDDEN')
+    return [
+      'GRANT SELECT, INSERT, UPDATE, DELETE ON the table to this role; who only waits needs SELECT, who never forgets or sweeps no DELETE',
+      docs.postgresTable,
+    ]
+  if (message.includes('pooler'))
+    return ['give option listen an address that goes past the pooler; who only emits needs none (--side emit)', docs.poolers] // prettier-ignore
   if (message.includes('55P03'))
-    return 'end the transaction that holds it: pg_stat_activity and pg_blocking_pids() tell which; it is tried again for two seconds'
-  return 'see to what the message names'
+    return ['end the transaction that holds it: pg_stat_activity and pg_blocking_pids() tell which; it is tried again for two seconds', docs.postgresTable] // prettier-ignore
+  return ['see to what the message names', docs.postgres]
 }

@@ -27,8 +27,11 @@ export const docs = {
   cluster: 'packages/redis/README.md#cluster',
   sentinel: 'packages/redis/README.md#sentinel',
   channels: 'packages/redis/README.md#channels',
-  nats: 'packages/nats/README.md',
-  postgres: 'packages/postgres/README.md',
+  jetStream: 'packages/nats/README.md#jetstream',
+  natsUsers: 'packages/nats/README.md#permissions',
+  postgres: 'packages/postgres/README.md#what-happens-when',
+  postgresTable: 'packages/postgres/README.md#the-table',
+  poolers: 'packages/postgres/README.md#poolers',
   errors: 'docs/errors.md',
 } as const
 

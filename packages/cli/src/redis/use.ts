@@ -1,9 +1,9 @@
 import { redisNamesOf } from '@server-events/redis'
-import { AuthError, ConnectionError } from 'server-events'
+import { AuthError, ConnectionError, UnsupportedError } from 'server-events'
 import { redisOptions } from '../connect'
 import type { Target } from '../connect'
 import type { Host, ServerUrl } from '../server-url'
-import { Client } from './client'
+import { Client, fieldsOf } from './client'
 import { askCluster } from './cluster'
 import { EMPTY_FRAME } from './probe'
 
@@ -46,12 +46,14 @@ export async function countUse(
   names.forEach(useOf)
   const clients: Client[] = []
   const refused = new Set<string>()
+  if (server.kind === 'redis-cluster' && cluster === undefined) refused.add('CLUSTER SLOTS')
   let complete = true
   try {
     for (const host of [...masters, ...(cluster?.replicas ?? [])]) {
       const client = await Client.open(redisOptions(server, host)).catch((error: unknown) => unreachable(error, host))
       clients.push(client)
       if ((await client.ask('PING')).refused === 'NOAUTH') unreachable(new Error('NOAUTH'), host)
+      checkPlace(fieldsOf(await client.text('INFO')), server, host)
       if (server.db !== 0) await client.ask('SELECT', server.db)
       if (!(await countChannels(client, bounds, useOf, refused))) complete = false
       // Replicas have the same keys once more.
@@ -70,6 +72,17 @@ export async function countUse(
     for (const client of clients) client.close()
   }
   return { uses: [...uses.values()].sort((a, b) => (a.name < b.name ? -1 : 1)), complete, refused: [...refused] }
+}
+
+/** @throws where only some are, or nobody is: their count would look like that of all */
+function checkPlace({ redis_mode: mode, role }: Readonly<Record<string, string>>, { kind }: ServerUrl, at: Host): void {
+  const place = `redis at ${at.host}:${at.port}`
+  if (mode === 'sentinel') throw new ConnectionError(`${place} is a Sentinel: ask the master that it names`)
+  if (kind === 'redis' && mode === 'cluster')
+    throw new UnsupportedError(`${place} is a node of a Cluster: ask all of them, by redis+cluster://`)
+  if (kind === 'redis' && role === 'slave') throw new ConnectionError(`${place} is a replica: ask its master`)
+  if (kind === 'redis-cluster' && mode === 'standalone')
+    throw new ConnectionError(`${place} is not a node of a Cluster: ask by redis://`)
 }
 
 /** Of `channels: 'name'` and `'id'`; those of patterns have none. */

@@ -80,19 +80,23 @@ async function checkCluster(server: ServerUrl): Promise<{ findings: Finding[]; m
 
 /** What all nodes say alike is said once, what is said of some with their addresses. */
 function merge(each: readonly (readonly [string, Finding[]])[]): Finding[] {
-  const merged = new Map<string, { finding: Finding; nodes: string[] }>()
+  const merged = new Map<string, { finding: Finding; nodes: string[]; isAlike: boolean }>()
   for (const [node, findings] of each) {
     for (const finding of findings) {
       // Figures differ from node to node; what is right may differ in them.
       const key =
         finding.status === 'ok' ? `${finding.check}\0ok` : `${finding.check}\0${finding.status}\0${finding.fix ?? ''}`
       const known = merged.get(key)
-      if (known) known.nodes.push(node)
-      else merged.set(key, { finding, nodes: [node] })
+      if (known) {
+        known.nodes.push(node)
+        known.isAlike &&= known.finding.found === finding.found
+      } else merged.set(key, { finding, nodes: [node], isAlike: true })
     }
   }
-  return [...merged.values()].map(({ finding, nodes }) => {
+  return [...merged.values()].map(({ finding, nodes, isAlike }) => {
     const where = nodes.length === each.length ? 'each node' : nodes.join(', ')
-    return { ...finding, found: nodes.length === 1 && each.length === 1 ? finding.found : `${where}: ${finding.found}` }
+    const [first = ''] = nodes
+    const found = isAlike ? finding.found : `such as ${first}: ${finding.found}`
+    return { ...finding, found: each.length === 1 ? finding.found : `${where}: ${found}` }
   })
 }

@@ -35,10 +35,6 @@ export async function checkServer(client: Client, kind: ServerUrl['kind']): Prom
         docs.cluster,
       ),
     )
-  if (mode === 'standalone' && kind === 'redis-cluster')
-    findings.push(
-      bad('cluster', 'this is a single server, not a node of a Cluster', 'use redis:// here, and new RedisTransport(url) in the code', docs.cluster), // prettier-ignore
-    )
   return findings
 }
 
