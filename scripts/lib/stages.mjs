@@ -36,11 +36,16 @@ const kinds = {
   },
 }
 
+/** One that has all that keeping outcomes takes. @param {keyof typeof kinds} kind */
+export function startServer(kind) {
+  return kinds[kind].start()
+}
+
 /** @param {Kind} kind @returns {Promise<Stage>} */
 export async function startStage(kind) {
   if (kind === 'memory') return { env: { STAGE: kind }, stop: () => Promise.resolve() }
-  const { start, transport } = kinds[kind]
-  const server = await start()
+  const { transport } = kinds[kind]
+  const server = await startServer(kind)
   const proxy = await startProxy(server)
   // The other process: beside the proxy, so that no fault reaches it.
   const peer = new ServerEvents(transport(server.url))
