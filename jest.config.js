@@ -27,9 +27,10 @@ module.exports = {
   setupFilesAfterEnv: ['<rootDir>/testing/jest/second-try.js'],
   // For a hung test, not for a slow machine: what a test waits for gives up before, and says what it was.
   testTimeout: 180_000,
-  // Tests wait more than they compute, so there are twice as many processes as cores. One process for all of them
+  // Tests wait more than they compute, so there are three times as many processes as cores. One process for all of them
   // would end at 2 GB, most of its time collecting garbage.
-  maxWorkers: 2 * availableParallelism(),
+  maxWorkers: 3 * availableParallelism(),
   workerIdleMemoryLimit: '700MB',
+  testSequencer: '<rootDir>/testing/jest/longest-first.js',
   reporters: ['default', '<rootDir>/testing/jest/unsteady-reporter.js'],
 }

@@ -1,6 +1,13 @@
 // `npm run test:faults`: the whole list, controls and default options included, on both majors of ioredis in one run.
 // What jest takes at the root only is no part of a project.
-const { maxWorkers: _, workerIdleMemoryLimit, testTimeout, reporters, ...base } = require('./jest.config.js')
+const {
+  maxWorkers: _,
+  workerIdleMemoryLimit,
+  testTimeout,
+  testSequencer,
+  reporters,
+  ...base
+} = require('./jest.config.js')
 
 const on = (major, ioredis) => ({
   ...base,
@@ -19,5 +26,6 @@ module.exports = {
   maxWorkers: 3,
   workerIdleMemoryLimit,
   testTimeout,
+  testSequencer,
   reporters,
 }

@@ -1,4 +1,0 @@
-import { lies } from './lies'
-import { testLiars } from './test-liars'
-
-testLiars(lies.keep)

@@ -1,0 +1,4 @@
+import { lies } from './lies'
+import { failNoOthers } from './test-liars'
+
+failNoOthers(lies.publish)
