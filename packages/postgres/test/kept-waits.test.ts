@@ -21,7 +21,8 @@ beforeAll(async () => {
 beforeEach(async () => {
   proxy = await startProxy(postgres)
   const connect = (): ServerEvents => {
-    const impatient = { heartbeat: 300, publishTimeout: 2_000, subscribeTimeout: 1_000, connectTimeout: 5_000 }
+    // A heartbeat that a busy machine misses would replace healthy connections for ever.
+    const impatient = { heartbeat: 1_000, publishTimeout: 2_000, subscribeTimeout: 1_000, connectTimeout: 5_000 }
     const transport = new PostgresTransport(at(postgres, proxy), impatient)
     const events = new ServerEvents(transport, { keep: { report: 600_000 }, timeout: 120_000 })
     events.onerror(() => undefined)
@@ -85,7 +86,7 @@ const faults: readonly (readonly [string, () => Promise<void>])[] = [
     'the network swallows everything for a while, and then cuts',
     async () => {
       proxy.blackhole()
-      await delay(1_000)
+      await delay(2_500)
       proxy.heal()
       proxy.cut()
     },
@@ -94,7 +95,7 @@ const faults: readonly (readonly [string, () => Promise<void>])[] = [
     'what the server says is lost, and what it hears is not',
     async () => {
       proxy.blackhole('down')
-      await delay(1_000)
+      await delay(2_500)
       proxy.heal()
       proxy.cut()
     },
