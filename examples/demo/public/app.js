@@ -45,6 +45,7 @@ async function ask(below, { late = false, leave } = {}) {
   item.settle({ status, outcome, text, from, ms, answer, line: lineOf(outcome, answer, late) })
   waits.push({ outcome, ms, says: `${number(ms)} ms, ${from}: ${text}` })
   draw($('#chart'), waits)
+  if (answer.server && outcome !== 'late') answered(below)
   count(outcome)
   light(answer.server, outcome)
   $('#announcement').textContent = `${text}. ${from}, after ${number(ms)} ms.`
@@ -129,7 +130,12 @@ for (const button of document.querySelectorAll('[data-below]')) {
 
 /** Called when the worker begins a job of that size. */
 const beginnings = new Map()
-const begun = (below) => new Promise((resolve) => beginnings.set(below, resolve))
+/** Resolves a second later all the same: after a cut, what the worker tells may not be heard. */
+const begun = (below) =>
+  new Promise((resolve) => {
+    beginnings.set(below, resolve)
+    setTimeout(resolve, 1_000)
+  })
 
 /** What sets it apart: each asks for a job, and does something to it. */
 const trials = {
@@ -147,7 +153,7 @@ function post(path) {
 for (const button of document.querySelectorAll('[data-trial]')) {
   button.addEventListener('click', () => void trials[button.dataset.trial]())
 }
-showWork($('#work'), (below) => beginnings.get(below)?.())
+const answered = showWork($('#work'), (below) => beginnings.get(below)?.())
 $('#stopping').textContent = code.stopped[1]
 $('#own').addEventListener('submit', (event) => {
   event.preventDefault()

@@ -131,6 +131,21 @@ test('a wait on a worker that is killed ends in time, and the next worker answer
   await latest(page, 'done').waitFor()
 })
 
+test('what the worker tells may be lost in a cut: its answer is seen, and it can be killed', async () => {
+  const page = await open()
+  const work = JSON.stringify({ id: 'x', below: 1_000_000, state: 'began', after: 0 })
+  const body = `retry: 600000\nevent: work\ndata: ${work}\n\n`
+  await page.route('**/worker', (route) => route.fulfill({ contentType: 'text/event-stream', body }))
+  await page.reload()
+  await page.locator('#work li.began').waitFor()
+  await page.getByRole('button', { name: '1 million' }).click()
+  await page.locator('#work li.answered', { hasText: 'has answered' }).waitFor()
+  const killed = page.waitForRequest('**/faults/kill')
+  await page.getByRole('button', { name: 'Kill the worker' }).click()
+  await killed
+  await latest(page, 'late').waitFor()
+})
+
 test('who closes the page stops the worker, which says so', async () => {
   const page = await open()
   await page.getByRole('button', { name: 'Close the page' }).click()
