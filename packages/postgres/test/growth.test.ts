@@ -105,8 +105,7 @@ test('a name of megabytes that never ends is told like all that cannot be read',
 test('a transaction of who never calls announce costs as much as the one before', async () => {
   const remember = (count: number): void => {
     const announcements = new Announcements({} as Transport)
-    for (let id = 0; id < count; id++)
-      announcements.remember([{ key: { name: 'n', id: `${id}` }, message: { kind: 'event', body: '[]' } }])
+    for (let id = 0; id < count; id++) announcements.remember([{ key: { name: 'n', id: `${id}` }, text: whole }])
   }
   expect(await growthOf(remember, 2_000)).toBeLessThan(linear)
 })

@@ -91,6 +91,18 @@ describe('transaction', () => {
     expect(await count('jobs')).toBe(1)
   })
 
+  test('tells what has headers, and whatever the client takes a backslash for', async () => {
+    const worker = start({ headers: () => ({ z: 'last', a: 'first' }) })
+    const { heard } = await listener()
+    await withClient(async (client) => {
+      await client.query('SET standard_conforming_strings = off')
+      await worker.transport.transaction(client, () => worker.events.emit('report', 42, 'a "\\\' of it'))
+      await client.query('RESET standard_conforming_strings')
+    })
+    await eventually(() => heard.length === 1)
+    expect(await worker.events.peek('report', 42)).toEqual(heard)
+  })
+
   test('whoever closes right after it has told of it', async () => {
     const { heard } = await listener()
     await withClient(async (client) => {

@@ -1,10 +1,23 @@
+import { performance } from 'node:perf_hooks'
 import { atEndOfTick } from 'server-events/transport-kit'
+
+// Taken at load: fake timers replace it later.
+const later = setTimeout
+
+/** A batch that took so many ms is followed by a rest of so many times that, and of so many ms at most. */
+const REST = 4
+const LONGEST_REST = 20
 
 /** How much goes at a time. */
 export interface BatchLimits {
   readonly count: number
   /** Of what `sizeOf` says. */
   readonly size: number
+  /**
+   * Whether more is to gather between two batches, for a share of the time they took: where nobody waits for what they
+   * do, many small ones would only take the machine from who is waited for.
+   */
+  readonly rests?: boolean
 }
 
 /**
@@ -17,6 +30,8 @@ export class Batcher<T> {
   readonly #run: (batch: readonly T[]) => Promise<void>
   #waiting: T[] = []
   #woken = false
+  /** Until when it rests. */
+  #rested = 0
   /** Until nothing is left. */
   #running: Promise<void> | undefined
 
@@ -54,9 +69,19 @@ export class Batcher<T> {
       if (this.#woken) {
         this.#woken = false
         await this.#run([])
-      } else if (this.#waiting.length > 0) await this.#run(this.#take())
-      else break
+      } else if (this.#waiting.length === 0) break
+      else if (this.#limits.rests) await this.#runRested()
+      else await this.#run(this.#take())
     this.#running = undefined
+  }
+
+  async #runRested(): Promise<void> {
+    const left = Math.min(LONGEST_REST, Math.ceil(this.#rested - performance.now()))
+    if (left > 0) await new Promise((resolve) => later(resolve, left))
+    const begun = performance.now()
+    await this.#run(this.#take())
+    const ended = performance.now()
+    this.#rested = ended + Math.min(LONGEST_REST, REST * (ended - begun))
   }
 
   #take(): T[] {

@@ -20,8 +20,9 @@ const AT_A_TIME = 512
 
 interface Pending {
   readonly key: EventKey
-  /** Of what was stored: whether it was committed is told by what is in the table. */
-  readonly digest: string
+  /** What was stored, as `seal` makes it of the text: whether it was committed is told by what is in the table. */
+  readonly stored: string
+  readonly seal: (text: string) => string
   readonly until: number
   told: boolean
 }
@@ -33,7 +34,7 @@ export class Announcements {
   readonly #context = new AsyncResource('server-events.announcements')
   /** Of transactions of ours that are over: those that end while some are read are read together, after them. */
   readonly #over = new Batcher<Pending>(
-    { count: AT_A_TIME, size: Infinity },
+    { count: AT_A_TIME, size: Infinity, rests: true },
     () => 0,
     (batch) => this.#tellCommitted(batch).catch(ignore),
   )
@@ -52,7 +53,7 @@ export class Announcements {
    * back to a savepoint, or all of it by the user's own ROLLBACK. What cannot be told the waits find by their last look.
    */
   ended(kept: readonly Kept[]): void {
-    for (const one of pendingOf(kept)) this.#over.add(one)
+    for (const one of pendingOf(kept, itself)) this.#over.add(one)
   }
 
   /** Resolves when all transactions that are over have been told of, soon in any case; `undefined` if nothing is left to tell. */
@@ -64,7 +65,7 @@ export class Announcements {
   /** Until the next `announce` that finds it committed. */
   remember(kept: readonly Kept[]): void {
     const now = performance.now()
-    for (const one of pendingOf(kept)) this.#pending.push(one)
+    for (const one of pendingOf(kept, digestOf)) this.#pending.push(one)
     const surplus = this.#pending.length - MOST
     // What was asked first is over first: to look at all of them each time would make many transactions dear.
     const first = this.#pending.findIndex(({ told, until }, index) => index >= surplus && !told && until > now)
@@ -107,7 +108,7 @@ export class Announcements {
       for (const [index, one] of asked.entries()) {
         const found = answers[index]
         if (found instanceof Error) failure ??= found
-        else if (found && !one.told && digestOf(one.key, found) === one.digest) told.push(this.#tell(one, found))
+        else if (found && !one.told && isStill(one, found)) told.push(this.#tell(one, found))
       }
     }
     const results = await Promise.allSettled(told)
@@ -134,14 +135,23 @@ export class Announcements {
   }
 }
 
-function pendingOf(kept: readonly Kept[]): Pending[] {
+function pendingOf(kept: readonly Kept[], seal: Pending['seal']): Pending[] {
   const until = performance.now() + REMEMBERED
-  return kept.map(({ key, message }) => ({ key, digest: digestOf(key, message), until, told: false }))
+  return kept.map(({ key, text }) => ({ key, stored: seal(text), seal, until, told: false }))
 }
 
-/** Whatever the order of its members. */
-function digestOf(key: EventKey, { kind, body, headers, kept }: Message): string {
-  return createHash('sha256').update(encodeEvent(key, { kind, body, headers, kept })).digest('base64')
+function isStill({ key, stored, seal }: Pending, found: Message): boolean {
+  return seal(encodeEvent(key, found)) === stored
+}
+
+/** What is told of at once may be as long as it is. */
+function itself(text: string): string {
+  return text
+}
+
+/** For a minute much may be remembered. */
+function digestOf(text: string): string {
+  return createHash('sha256').update(text).digest('base64')
 }
 
 function ignore(): void {

@@ -11,7 +11,8 @@ import type { FoundRow, TransactionClient } from './savepoint'
 /** What is to be told once it is committed. */
 export interface Kept {
   readonly key: EventKey
-  readonly message: Message
+  /** What is stored, as `encodeEvent` writes it. */
+  readonly text: string
 }
 
 /** Where a transaction keeps outcomes. */
@@ -26,8 +27,8 @@ const limits = { count: 256, size: 1_048_576 }
 /** What is there is to be this, for so many ms. */
 interface Row {
   readonly key: EventKey
-  readonly message: Message
-  /** As bytes in hexadecimal digits: no message, no id and no name is part of a statement but so. */
+  readonly text: string
+  /** Key and text as bytes in hexadecimal digits: no message, no id and no name is part of a statement but so. */
   readonly hash: string
   readonly body: string
   readonly ms: number
@@ -46,7 +47,8 @@ interface Task {
   readonly reject: (error: Error) => void
 }
 
-const bytes = (digits: string): string => `decode('${digits}', 'hex')`
+/** With `E`, so that it is read alike whatever `standard_conforming_strings` says. */
+const bytes = (digits: string): string => `E'\\\\x${digits}'`
 
 const REPLACE = 'ON CONFLICT (key) DO UPDATE SET body = excluded.body, expires_at = excluded.expires_at'
 
@@ -70,9 +72,11 @@ export class Transaction {
     this.#table = quotedTable(settings.table)
   }
 
-  publish(key: EventKey, message: Message, keepMs: number, once?: Once): Promise<void> {
-    const body = Buffer.from(encodeEvent(key, message)).toString('hex')
-    const row: Row = { key, message, hash: this.#hashOf(key), body, ms: Math.trunc(keepMs) }
+  publish(key: EventKey, { kind, body: content, headers, kept }: Message, keepMs: number, once?: Once): Promise<void> {
+    // In the order in which it is read: what is found there gives the same text.
+    const text = encodeEvent(key, { kind, body: content, headers, kept })
+    const body = Buffer.from(text).toString('hex')
+    const row: Row = { key, text, hash: this.#hashOf(key), body, ms: Math.trunc(keepMs) }
     return once ? this.#task(key, () => this.#keepOnce(row, once)) : this.#emit(row)
   }
 
@@ -128,7 +132,7 @@ export class Transaction {
 
   async #upsert(rows: readonly Row[]): Promise<void> {
     await this.#query(`${this.#insert(rows)} ${REPLACE}`)
-    this.kept.push(...rows)
+    for (const { key, text } of rows) this.kept.push({ key, text })
   }
 
   async #keepOnce(row: Row, once: Once): Promise<void> {
@@ -136,7 +140,7 @@ export class Transaction {
     const isFree = 'WHERE kept.expires_at <= clock_timestamp() RETURNING 1 AS se_kept'
     const inserted = await this.#query(`${this.#insert([row])} ${REPLACE} ${isFree}`)
     if (inserted.some((found) => 'se_kept' in found)) {
-      this.kept.push(row)
+      this.kept.push({ key, text: row.text })
       return
     }
     const held = await this.#held(row)
@@ -144,7 +148,7 @@ export class Transaction {
       await this.#upsert([row])
       return
     }
-    this.kept.push({ key, message: held })
+    this.kept.push({ key, text: encodeEvent(key, held) })
     if (once(held) !== 'same') throw alreadySettled(key)
   }
 
