@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { inspect } from 'node:util'
 import { MemoryHub, MemoryTransport } from '@server-events/memory'
-import { ServerEvents } from 'server-events'
+import { PayloadTooLargeError, ServerEvents } from 'server-events'
 import type { EventKey, Message, Receiver, Transport } from 'server-events'
 import { sealed } from 'server-events/sealed'
 import { rejection, settle } from './support/harness'
@@ -121,6 +121,21 @@ test('a secret is changed without a lost wait: added last everywhere, put first,
       expect(await to.on('report', step)).toEqual([step])
       await from.forget('report', step)
     }
+  }
+})
+
+test('a failure is cut until it fits, over a transport that carries no more than every one has to', async () => {
+  const transport = new MemoryTransport({ hub })
+  const publish = transport.publish.bind(transport)
+  transport.publish = (key, message) =>
+    message.body.length > 65_536 ? Promise.reject(new PayloadTooLargeError('over the limit')) : publish(key, message)
+  const [api, worker] = [await withSecrets(secret), new ServerEvents(sealed(transport, { secrets: [secret] }))]
+  open.push(worker)
+  worker.onerror(() => undefined)
+  for (const length of [60_000, 200_000, 2_000_000]) {
+    const wait = rejection(api.on('report', length, { recall: false }))
+    await worker.fail('report', length, new Error('x'.repeat(length)))
+    expect(await wait).toMatchObject({ code: 'ERR_REMOTE', message: expect.stringMatching(/^x{47000}/) })
   }
 })
 
