@@ -1,7 +1,7 @@
 // Packs every package and installs tarballs into a project, for use before they are on npm:
 // `npm run install-packed -- ../my-app redis memory`. What those need of ours comes along.
 import { spawnSync } from 'node:child_process'
-import { existsSync, mkdirSync, rmSync } from 'node:fs'
+import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { publicPackages } from './lib/workspace.mjs'
@@ -50,12 +50,18 @@ function install(project, folders) {
 const [target, ...folders] = process.argv.slice(2)
 const unknown = folders.filter((name) => !packages.some(({ folder }) => folder === name))
 const project = resolve(target ?? '')
-if (target === undefined || !existsSync(join(project, 'package.json')) || unknown.length > 0) {
+const isProject = existsSync(join(project, 'package.json'))
+if (target === undefined || (existsSync(project) && !isProject) || unknown.length > 0) {
   console.error(
-    'npm run install-packed -- FOLDER [PACKAGE…]: the folder of a project, which has a package.json, and names of ' +
-      packages.map(({ folder }) => folder).join(', '),
+    'npm run install-packed -- FOLDER [PACKAGE…]: the folder of a project, which has a package.json, or one that is ' +
+      `made, and names of ${packages.map(({ folder }) => folder).join(', ')}`,
   )
   process.exitCode = 1
 } else {
+  if (!isProject) {
+    mkdirSync(project, { recursive: true })
+    // Without one npm would install into a project above it.
+    writeFileSync(join(project, 'package.json'), '{ "private": true }\n')
+  }
   install(project, folders.length > 0 ? folders : ['redis', 'memory'])
 }

@@ -12,7 +12,7 @@ import { commandsOf, fencedBlocks } from './lib/reader.mjs'
 const root = fileURLToPath(new URL('..', import.meta.url))
 const place = process.argv[2] ? resolve(process.argv[2]) : mkdtempSync(join(tmpdir(), 'server-events-newcomer-'))
 const clone = join(place, 'server-events')
-/** Beside the clone, as getting started has it. */
+/** Beside the clone, as getting started has it made. */
 const app = join(place, 'my-app')
 const home = join(place, 'home')
 
@@ -141,8 +141,7 @@ function sizeOf(folder) {
 
 async function main() {
   if (existsSync(clone)) throw new Error(`${clone} is there already`)
-  for (const folder of [place, app, home]) mkdirSync(folder, { recursive: true })
-  writeFileSync(join(app, 'package.json'), '{ "private": true, "type": "commonjs" }\n')
+  for (const folder of [place, home]) mkdirSync(folder, { recursive: true })
   console.log(`a newcomer with Node ${process.version} in ${place}`)
   give(`git clone --quiet ${JSON.stringify(root)} ${JSON.stringify(clone)}`, place)
 

@@ -14,12 +14,18 @@ afterEach(() => {
   rmSync(project, { recursive: true })
 })
 
-test('a project gets the packages as they would come from npm, with what they need of ours', () => {
-  writeFileSync(join(project, 'package.json'), '{ "private": true }')
-  execFileSync(process.execPath, [script, project, 'memory'], { stdio: 'pipe' })
-  const { dependencies } = JSON.parse(readFileSync(join(project, 'package.json'), 'utf8')) as { dependencies: object }
-  expect(Object.keys(dependencies).sort()).toEqual(['@server-events/memory', 'server-events'])
-  const program = `
+test.each([
+  ['a project', '.'],
+  ['a folder that is not there', 'my-app'],
+])(
+  '%s gets the packages as they would come from npm, with what they need of ours',
+  (_what, folder) => {
+    writeFileSync(join(project, 'package.json'), '{ "private": true }')
+    const cwd = join(project, folder)
+    execFileSync(process.execPath, [script, cwd, 'memory'], { stdio: 'pipe' })
+    const { dependencies } = JSON.parse(readFileSync(join(cwd, 'package.json'), 'utf8')) as { dependencies: object }
+    expect(Object.keys(dependencies).sort()).toEqual(['@server-events/memory', 'server-events'])
+    const program = `
     import { MemoryTransport } from '@server-events/memory'
     import { ServerEvents } from 'server-events'
     const events = new ServerEvents(new MemoryTransport())
@@ -27,9 +33,11 @@ test('a project gets the packages as they would come from npm, with what they ne
     await events.emit('report', 1, 'done')
     console.log(...(await wait))
     await events.close()`
-  const args = ['--input-type=module', '-e', program]
-  expect(execFileSync(process.execPath, args, { cwd: project }).toString()).toBe('done\n')
-}, 120_000)
+    const args = ['--input-type=module', '-e', program]
+    expect(execFileSync(process.execPath, args, { cwd }).toString()).toBe('done\n')
+  },
+  120_000,
+)
 
 test.each([
   ['no folder', []],
