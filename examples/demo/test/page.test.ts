@@ -140,7 +140,8 @@ test('what the worker tells may be lost in a cut: its answer is seen, and it can
   await page.locator('#work li.began').waitFor()
   await page.getByRole('button', { name: '1 million' }).click()
   await page.locator('#work li.answered', { hasText: 'has answered' }).waitFor()
-  const killed = page.waitForRequest('**/faults/kill')
+  // Answered when another worker has taken its place.
+  const killed = page.waitForResponse('**/faults/kill')
   await page.getByRole('button', { name: 'Kill the worker' }).click()
   await killed
   await latest(page, 'late').waitFor()
