@@ -55,6 +55,17 @@ describe('tail', () => {
     expect(Math.abs(Date.parse(at) - Date.now())).toBeLessThan(60_000)
   })
 
+  test('a question of a worker is no event', async () => {
+    const child = await startTail('report', '--count', '1')
+    const wait = events.on('report', 6)
+    const wanted = events.wanted('report', 6)
+    await eventually(() => wanted.now === true)
+    await events.emit('report', 6)
+    await Promise.all([wait, child.exited])
+    wanted.close()
+    expect(child.lines).toEqual([expect.stringMatching(/  report  6  event  2 B$/)])
+  })
+
   test('what others send cannot move the cursor', async () => {
     const child = await startTail('report', '--args', '--count', '1')
     await events.emit('report', '\u001b[2J\u009b1m', 1)

@@ -26,6 +26,8 @@ export async function tail(names: readonly string[], flags: TailFlags): Promise<
   const receiver: Receiver = {
     wants: () => true,
     deliver(key, message) {
+      // What a worker asks by `wanted` comes here, too.
+      if (message.kind !== 'event' && message.kind !== 'failure') return
       if (flags.count !== undefined && seen >= flags.count) return
       print(key, message, flags)
       if (++seen === flags.count) end()
