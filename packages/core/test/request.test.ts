@@ -107,6 +107,10 @@ describe('a request', () => {
       },
     ],
     ['rejects', (error) => Promise.reject(error)],
+    [
+      'gives what can be called and rejects',
+      (error) => Object.assign(() => undefined, { then: (_: unknown, reject: (reason: Error) => void) => reject(error) }), // prettier-ignore
+    ],
   ])('whose function %s rejects with that error, and waits no more', async (_, fails) => {
     const { events } = start()
     const error = new Error('the queue is full')

@@ -12,6 +12,8 @@ export function guard(callback: () => unknown, failed: (error: unknown) => void)
   return undefined
 }
 
+/** Also one that can be called, as the promises of some RPC clients are. */
 export function isThenable(value: unknown): value is PromiseLike<unknown> {
-  return typeof value === 'object' && value !== null && typeof (value as { then?: unknown }).then === 'function'
+  const mayBe = typeof value === 'function' || (typeof value === 'object' && value !== null)
+  return mayBe && typeof (value as { then?: unknown }).then === 'function'
 }
