@@ -44,9 +44,9 @@ export function withoutUrls(text: string): string {
   return text.replaceAll(/([a-z+]+:\/\/).*/gi, '$1***')
 }
 
-/** How wide the terminal is; what is piped is read by people later, at 100. */
-function width(): number {
-  return Math.max(60, Math.min(process.stdout.columns || 100, 140))
+/** How wide the terminal is, at most; what is piped is read by people later, at 100. */
+export function width(most: number): number {
+  return Math.max(60, Math.min(process.stdout.columns || 100, most))
 }
 
 /**
@@ -58,16 +58,17 @@ export function table(head: readonly string[], rows: readonly (readonly string[]
     [head, ...rows]
       .flatMap((row) => plain(row[column] ?? '').split(of))
       .reduce((most, { length }) => Math.max(most, length), 0)
+  const whole = width(140)
   // Of what is indented the words are two columns further to the right.
   const word = (column: number): number => longest(column, /\s+/) + 2
   const fixed = head
     .slice(0, -1)
-    .map((_, column) => Math.min(longest(column, /\n/), Math.max(word(column), Math.floor(width() / 3))) + 2)
+    .map((_, column) => Math.min(longest(column, /\n/), Math.max(word(column), Math.floor(whole / 3))) + 2)
   const last = head.length - 1
-  const rest = width() - fixed.reduce((sum, each) => sum + each + 1, 2)
+  const rest = whole - fixed.reduce((sum, each) => sum + each + 1, 2)
   const it = new Table({
     head: head.map((text) => colours.bold(text)),
-    colWidths: [...fixed, Math.max(20, word(last) + 2, Math.min(rest, longest(last, /\n/) + 2))],
+    colWidths: [...fixed, Math.max(word(last) + 2, Math.min(Math.max(20, rest), longest(last, /\n/) + 2))],
     wordWrap: true,
     // Rules between rows would be half of the table.
     chars: { mid: '', 'left-mid': '', 'mid-mid': '', 'right-mid': '' },

@@ -10,7 +10,7 @@ import { who } from './commands/who'
 import { describe, exitCodeOf, explain, parseMs, parseCount } from './events'
 import { Exit, exitCodes, usage } from './exit'
 import type { ExitCode } from './exit'
-import { complain, json, withoutUrls } from './output'
+import { complain, json, width, withoutUrls } from './output'
 
 /** Runs a command line and resolves with the code to exit with. Never rejects. */
 export async function run(argv: readonly string[]): Promise<ExitCode> {
@@ -46,7 +46,7 @@ function program(): Command {
     .description('Looks after the server that server-events runs on, and speaks with those who wait on it.')
     .exitOverride()
     .configureOutput(silent)
-    .configureHelp({ helpWidth: 100, showGlobalOptions: false })
+    .configureHelp({ helpWidth: width(100), showGlobalOptions: false })
     .addHelpText('after', AFTER_HELP)
   it.addCommand(doctorCommand())
   it.addCommand(waitCommand())
@@ -75,7 +75,7 @@ function command(name: string, description: string): Command {
     .description(description)
     .exitOverride()
     .configureOutput(silent)
-    .configureHelp({ helpWidth: 100 })
+    .configureHelp({ helpWidth: width(100) })
     .addOption(
       new Option(
         '--url <url>',

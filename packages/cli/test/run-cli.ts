@@ -37,9 +37,10 @@ interface Shown {
   readonly shown: string
 }
 
-/** At a terminal, which `script` of util-linux is: types the answer when it is asked. */
-export function runAtTerminal(args: readonly string[], env: NodeJS.ProcessEnv, answer: string): Promise<Shown> {
-  return runShown('script', ['-qec', [process.execPath, main, ...args].join(' '), '/dev/null'], env, answer)
+/** At a terminal of 80 columns, which `script` of util-linux is: types the answer when it is asked. */
+export function runAtTerminal(args: readonly string[], env: NodeJS.ProcessEnv, answer = ''): Promise<Shown> {
+  const command = ['stty cols 80;', process.execPath, main, ...args].join(' ')
+  return runShown('script', ['-qec', command, '/dev/null'], env, answer)
 }
 
 /** As a script may run it: its input stays open and says nothing. */

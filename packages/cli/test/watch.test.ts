@@ -304,8 +304,23 @@ describe('bench', () => {
     expect([code, JSON.parse(stdout)]).toMatchObject([1, { sent: 10, arrived: 0, refused: 10, lost: 0, why }])
   })
 
-  test('for people: a table', async () => {
+  test('for people: tables', async () => {
     const { code, stdout } = await runCli(['bench', '--rate', '50', '--duration', '200'], { env })
-    expect([code, stdout]).toEqual([0, expect.stringMatching(/│ sent .*│ p99\.9/)])
+    expect([code, stdout]).toEqual([0, expect.stringMatching(/│ sent [^]*│ p50 .*│ p99\.9/)])
   })
+})
+
+test.each([
+  [['--help']],
+  [['doctor', '--help']],
+  [['doctor', '--listen', '0']],
+  [['who', 'report']],
+  [['bench', '--duration', '200']],
+])('%j fits into a terminal of 80 columns', async (args) => {
+  const { code, shown } = await runAtTerminal(args, env)
+  expect(code).toBe(0)
+  // What is written over and over ends with the line being cleared.
+  const lines = shown.split(/\r?\n/).map((each) => each.replaceAll(/^.*\u001b\[K|\u001b\[\d+m/g, ''))
+  expect(lines.filter(({ length }) => length > 80)).toEqual([])
+  expect(lines.length).toBeGreaterThan(3)
 })

@@ -111,14 +111,8 @@ function report({ sent, taken, lost, refused, why }: Tally, seconds: number, fla
   if (flags.json) return json({ rate, wanted: flags.rate, sent, arrived: taken.length, lost, refused, why, latency })
   const ms = (value: number | undefined): string => (value === undefined ? '-' : `${value.toFixed(2)} ms`)
   const alarming = (count: number): string => (count === 0 ? '0' : colours.red(String(count)))
-  table(
-    ['sent', 'per s', 'arrived', 'lost', 'refused', 'p50', 'p99', 'p99.9', 'max'],
-    [
-      [
-        ...[String(sent), rate.toFixed(0), String(taken.length), alarming(lost), alarming(refused)],
-        ...[ms(latency.p50), ms(latency.p99), ms(latency.p999), ms(latency.max)],
-      ],
-    ],
-  )
+  // Two, for one of all would be wider than many terminals.
+  table(['sent', 'per s', 'arrived', 'lost', 'refused'], [[String(sent), rate.toFixed(0), String(taken.length), alarming(lost), alarming(refused)]]) // prettier-ignore
+  table(['p50', 'p99', 'p99.9', 'max'], [[ms(latency.p50), ms(latency.p99), ms(latency.p999), ms(latency.max)]])
   if (why !== undefined) line(printable(`refused, the last one: ${why}`))
 }

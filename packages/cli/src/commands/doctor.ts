@@ -31,7 +31,9 @@ function print(findings: readonly Finding[]): void {
       fix === undefined ? printable(found) : [printable(found), `→ ${colours.bold(fix)}`, `  ${docs ?? ''}`].join('\n'),
     ]),
   )
-  const count = (status: Status): string =>
-    paints[status](`${findings.filter((it) => it.status === status).length} ${status}`)
+  const count = (status: Status): string => {
+    const many = findings.filter((it) => it.status === status).length
+    return many === 0 ? `0 ${status}` : paints[status](`${many} ${status}`)
+  }
   line([count('ok'), count('warn'), count('bad')].join(', '))
 }
