@@ -69,11 +69,13 @@ async function chart({ title, gridPos, targets, fieldConfig }) {
   const minutes = [0, 0.5, 1].map((share) => {
     const seconds = Math.round(share * (to - from))
     const time = `${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, '0')}`
-    return `<text x="${x(from + seconds)}" y="${bottom + 16}" text-anchor="middle">${time}</text>`
+    const anchor = share === 0 ? 'start' : share === 1 ? 'end' : 'middle'
+    return `<text x="${x(from + seconds)}" y="${bottom + 16}" text-anchor="${anchor}">${time}</text>`
   })
   let [at, line] = [left, height - 20]
   const legend = series.map(({ name }, index) => {
-    const wide = 24 + name.length * 6.2
+    // Capitals, as codes of errors have them, are wide.
+    const wide = 30 + [...name].reduce((sum, char) => sum + (/[A-Zm_]/.test(char) ? 8 : 6.4), 0)
     if (at + wide > right) [at, line] = [left, line + 14]
     const begin = at
     at += wide

@@ -319,8 +319,7 @@ test.each([
 ])('%j fits into a terminal of 80 columns', async (args) => {
   const { code, shown } = await runAtTerminal(args, env)
   expect(code).toBe(0)
-  // What is written over and over ends with the line being cleared.
-  const lines = shown.split(/\r?\n/).map((each) => each.replaceAll(/^.*\u001b\[K|\u001b\[\d+m/g, ''))
+  const lines = shown.split(/[\r\n]+/).map((each) => each.replaceAll(/\u001b\[\d*[mK]/g, ''))
   expect(lines.filter(({ length }) => length > 80)).toEqual([])
   expect(lines.length).toBeGreaterThan(3)
 })
