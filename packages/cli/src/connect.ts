@@ -137,6 +137,7 @@ async function optional<T>(name: string, load: () => Promise<T>): Promise<T> {
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException
     if (code !== 'ERR_MODULE_NOT_FOUND' && code !== 'MODULE_NOT_FOUND') throw error
-    throw usage(`this URL needs ${name}: npm install ${name}`)
+    // Both, for what npx has fetched finds nothing in the folder that it is called in.
+    throw usage(`this URL needs ${name} installed beside: npm install @server-events/cli ${name}`)
   }
 }

@@ -1,3 +1,6 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { startNats } from '@server-events/testing'
 import type { NatsServer } from '@server-events/testing'
 import { runCli, runDoctor, startSlow } from './run-cli'
@@ -74,4 +77,21 @@ test('bench: all arrive, though each wait is on a subject of its own', async () 
   const { url } = await natsWith({})
   const { code, stdout } = await runCli(['bench', '--rate', '200', '--duration', '1000', '--json', '--url', url])
   expect([code, JSON.parse(stdout)]).toMatchObject([0, { sent: 200, arrived: 200, lost: 0, refused: 0 }])
+})
+
+test('without its package: what to install, so that also npx finds it', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'server-events-cli-'))
+  const [hooks, file] = [join(folder, 'hooks.mjs'), join(folder, 'hidden.mjs')]
+  writeFileSync(
+    hooks,
+    `export function resolve(name, context, next) {
+      if (name === '@server-events/nats') throw Object.assign(new Error(name), { code: 'ERR_MODULE_NOT_FOUND' })
+      return next(name, context)
+    }`,
+  )
+  writeFileSync(file, `import { register } from 'node:module'; register('./hooks.mjs', import.meta.url)`)
+  const ended = await runCli(['emit', 'report', '1', '--url', 'nats://127.0.0.1:1'], { execArgv: ['--import', file] })
+  rmSync(folder, { recursive: true })
+  const why = 'npm install @server-events/cli @server-events/nats'
+  expect([ended.code, ended.stderr]).toEqual([2, expect.stringContaining(why)])
 })
