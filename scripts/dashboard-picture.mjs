@@ -48,7 +48,18 @@ async function chart({ title, gridPos, targets, fieldConfig }) {
   const unit = fieldConfig?.defaults?.unit
   const series = (await Promise.all(targets.map(ask))).flat()
   const [width, height] = [gridPos.w * column - 10, gridPos.h * row - 10]
-  const [left, right, top, bottom] = [58, width - 12, 36, height - 52]
+  const [left, right, top] = [58, width - 12, 36]
+  let [end, rows] = [left, 1]
+  const places = series.map(({ name }) => {
+    // Capitals, as codes of errors have them, are wide.
+    const wide = 24 + 6.2 * name.length + 1.4 * (name.match(/[A-Zm_]/g)?.length ?? 0)
+    if (end + wide > right) [end, rows] = [left, rows + 1]
+    end += wide
+    return { begin: end - wide, row: rows - 1 }
+  })
+  // There is room for two rows.
+  const first = height - 6 - 14 * Math.max(rows - 1, 1)
+  const bottom = first - 32
   const finite = series.flatMap(({ points }) => points.map(([, value]) => value)).filter(Number.isFinite)
   const most = Math.max(...finite, 0) || 1
   const x = (/** @type {number} */ at) => left + ((at - from) / (to - from)) * (right - left)
@@ -72,13 +83,9 @@ async function chart({ title, gridPos, targets, fieldConfig }) {
     const anchor = share === 0 ? 'start' : share === 1 ? 'end' : 'middle'
     return `<text x="${x(from + seconds)}" y="${bottom + 16}" text-anchor="${anchor}">${time}</text>`
   })
-  let [at, line] = [left, height - 20]
   const legend = series.map(({ name }, index) => {
-    // Capitals, as codes of errors have them, are wide.
-    const wide = 30 + [...name].reduce((sum, char) => sum + (/[A-Zm_]/.test(char) ? 8 : 6.4), 0)
-    if (at + wide > right) [at, line] = [left, line + 14]
-    const begin = at
-    at += wide
+    const { begin = 0, row = 0 } = places[index] ?? {}
+    const line = first + 14 * row
     return `<path d="M${begin} ${line - 4}h12" stroke="${colours[index % colours.length]}" stroke-width="3"/><text x="${begin + 16}" y="${line}">${escaped(name)}</text>`
   })
   const nothing =

@@ -4,7 +4,7 @@ export const exitCodes = {
   ok: 0,
   /** Something is bad, could not be reached, or failed. */
   bad: 1,
-  /** The command line is not understood; nothing was done. */
+  /** The command line is not understood, or lacks something; nothing was done. */
   usage: 2,
   /** Nothing came in time. */
   timeout: 3,

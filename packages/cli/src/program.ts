@@ -64,7 +64,7 @@ const AFTER_HELP = `
 Exit codes:
   0  done; of a doctor: nothing worse than warnings
   1  something is bad, cannot be reached, or the outcome is a failure
-  2  the command line is not understood
+  2  the command line is not understood, or lacks something; nothing was done
   3  nothing came in time
 
 Not installed? npx @server-events/cli doctor redis://127.0.0.1:6379`

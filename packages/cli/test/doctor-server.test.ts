@@ -117,6 +117,12 @@ test('no password and no TLS on a network', async () => {
   expect((await runDoctor(`redis://0.0.0.0:${port}`)).wrong).toEqual(['warn tls', 'warn password'])
 })
 
+test('a password that travels in clear', async () => {
+  const { port } = await serverWith('--requirepass', 'open-sesame', '--bind', '0.0.0.0')
+  const { wrong, of } = await runDoctor(`redis://:open-sesame@0.0.0.0:${port}`)
+  expect([wrong, of('tls')?.found]).toEqual([['warn tls'], 'none: events and the password travel in clear'])
+})
+
 describe('TLS', () => {
   const [key, cert] = [join(folder, 'key.pem'), join(folder, 'cert.pem')]
   let port: number
