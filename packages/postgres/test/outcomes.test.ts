@@ -53,7 +53,9 @@ describe('the table', () => {
     await execute(postgres, `CREATE SCHEMA app; ${sql}; ${sql}`)
     await transport.keeper?.publish(key(1), event('kept'), 60_000)
     expect(await transport.keeper?.recall([key(1)])).toEqual([event('kept')])
-    expect(await execute(postgres, 'SELECT key FROM app.outcomes')).toEqual([{ key: keyOf('se', key(1)) }])
+    expect(await execute(postgres, 'SELECT key FROM app.outcomes')).toEqual([
+      { key: Buffer.from(keyOf('se', key(1)), 'hex') },
+    ])
   })
 
   test('has an index of its own, whatever its name', async () => {
@@ -139,7 +141,9 @@ test('a row that somebody holds in an open transaction holds up nobody else, and
   const client = new Client(postgres.url)
   await client.connect()
   await client.query('BEGIN')
-  await client.query('SELECT FROM server_events_outcomes WHERE key = $1 FOR UPDATE', [keyOf('se', key('held'))])
+  await client.query('SELECT FROM server_events_outcomes WHERE key = $1 FOR UPDATE', [
+    Buffer.from(keyOf('se', key('held')), 'hex'),
+  ])
   const ends: string[] = []
   const held = keeper!.publish(key('held'), event('after'), 60_000).then(() => ends.push('held'))
   const others = Array.from({ length: 50 }, (_, i) =>
@@ -167,10 +171,12 @@ describe('rows that open transactions of others hold', () => {
     client = new Client(postgres.url)
     await client.connect()
     await client.query('BEGIN')
-    const keys = held.map((one) => keyOf('se', one))
+    const keys = held.map((one) => Buffer.from(keyOf('se', one), 'hex'))
     await client.query('SELECT FROM server_events_outcomes WHERE key = ANY($1) FOR UPDATE', [keys])
     for (const one of inserting)
-      await client.query("INSERT INTO server_events_outcomes VALUES ($1, '', now())", [keyOf('se', one)])
+      await client.query("INSERT INTO server_events_outcomes VALUES ($1, '', now())", [
+        Buffer.from(keyOf('se', one), 'hex'),
+      ])
   })
 
   afterEach(() => client.end())
@@ -263,7 +269,7 @@ test('a body that cannot be read fails nobody else who reads', async () => {
   const keeper = open(postgres.url).transport.keeper!
   const ids = Array.from({ length: 20 }, (_, i) => key(`read ${i}`))
   await Promise.all(ids.map((one) => keeper.publish(one, event('kept'), 60_000)))
-  const bad = keyOf('se', ids[7]!).toString('hex')
+  const bad = keyOf('se', ids[7]!)
   await execute(postgres, `UPDATE server_events_outcomes SET body = '\\xff00' WHERE key = '\\x${bad}'`)
   const found = await keeper.recall(ids)
   expect(found[7]).toMatchObject({ code: 'ERR_SERIALIZATION' })

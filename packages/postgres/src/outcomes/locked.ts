@@ -25,7 +25,7 @@ export class Locked {
 
   /** Waits if one of its key waits already, which is to be written before it. */
   joins(write: Write): boolean {
-    const isHeld = this.#waiting.has(textOf(write))
+    const isHeld = this.#waiting.has(write.key)
     if (isHeld) this.add(write)
     return isHeld
   }
@@ -36,9 +36,9 @@ export class Locked {
       write.reject(this.#tooLong(write))
       return
     }
-    const same = this.#waiting.get(textOf(write))
+    const same = this.#waiting.get(write.key)
     if (same) same.push(write)
-    else this.#waiting.set(textOf(write), [write])
+    else this.#waiting.set(write.key, [write])
     this.#timer ??= setTimeout(this.#wake, AGAIN)
   }
 
@@ -61,8 +61,4 @@ export class Locked {
       `its row in table ${this.#table} was locked by another transaction for ${MOST} ms (SQLSTATE 55P03)`,
     )
   }
-}
-
-function textOf({ key }: Write): string {
-  return key.toString('latin1')
 }

@@ -17,7 +17,7 @@ const limitsOfReads = { count: 512, size: Infinity }
 const jittered = (ms: number): number => Math.round(ms * (0.75 + Math.random() / 2))
 
 interface Read {
-  readonly key: Buffer
+  readonly key: string
   readonly resolve: (message: Message | undefined) => void
   readonly reject: (error: Error) => void
 }
@@ -84,7 +84,7 @@ export class Outcomes implements LinkStore {
     this.#locked.close()
   }
 
-  #keyOf(key: EventKey): Buffer {
+  #keyOf(key: EventKey): string {
     return keyOf(this.#settings.prefix, key)
   }
 
@@ -110,12 +110,11 @@ export class Outcomes implements LinkStore {
       group = new Map()
     }
     for (const write of batch) {
-      const text = write.key.toString('latin1')
-      const before = group.get(text)
+      const before = group.get(write.key)
       if (before?.some(({ once }) => once) || (before && write.once)) await end()
-      const same = group.get(text)
+      const same = group.get(write.key)
       if (same) same.push(write)
-      else group.set(text, [write])
+      else group.set(write.key, [write])
     }
     await end()
   }
@@ -144,7 +143,7 @@ export class Outcomes implements LinkStore {
   async #writeBesides(batch: readonly Write[]): Promise<void> {
     try {
       const keys = await this.#table.locked(batch.map(({ key }) => key))
-      const isFree = ({ key }: Write): boolean => !keys.has(key.toString('hex'))
+      const isFree = ({ key }: Write): boolean => !keys.has(key)
       for (const write of batch) if (!isFree(write)) this.#locked.add(write)
       const free = batch.filter(isFree)
       // Rows that are only being inserted by others are found by halves.
@@ -165,7 +164,7 @@ export class Outcomes implements LinkStore {
   async #writeAll(batch: readonly Write[], patience: Patience): Promise<ReadonlyMap<Write, Message>> {
     await this.#table.check()
     // What is asked last of a key is what counts; nobody can see what was before.
-    const last = [...new Map(batch.map((write) => [write.key.toString('latin1'), write])).values()]
+    const last = [...new Map(batch.map((write) => [write.key, write])).values()]
     const gone = last.filter(({ row }) => !row)
     const plain = last.filter(({ row, once }) => row && !once)
     if (gone.length > 0)

@@ -5,7 +5,8 @@ import { quotedTable } from '../table-name'
 
 /** What is kept. */
 export interface Row {
-  readonly key: Buffer
+  /** In hexadecimal digits. */
+  readonly key: string
   readonly body: Buffer
   /** For so many ms from now on, by the clock of the server. */
   readonly ms: number
@@ -13,7 +14,7 @@ export interface Row {
 
 /** What is to be done with a row. */
 export interface Write {
-  readonly key: Buffer
+  readonly key: string
   /** Absent: the row goes. */
   readonly row?: Row
   /** Whether what is there is to stay. */
@@ -77,19 +78,19 @@ export class OutcomeTable {
   }
 
   /** Which of these keys have a row that somebody else holds: all if it is the table. One that is only being inserted is not seen. */
-  async locked(keys: readonly Buffer[]): Promise<ReadonlySet<string>> {
+  async locked(keys: readonly string[]): Promise<ReadonlySet<string>> {
     try {
       const rows = await this.#session.impatientQuery(
         1,
         `SELECT encode(key, 'hex') AS key FROM ${this.#quoted} WHERE key = ANY($1::bytea[]) AND key <> ALL(ARRAY(
           SELECT key FROM ${this.#quoted} WHERE key = ANY($1::bytea[]) FOR UPDATE SKIP LOCKED
         ))`,
-        [keys],
+        [byteas(keys)],
       )
       return new Set(rows.map(({ key }) => String(key)))
     } catch (error) {
       if (!OutcomeTable.isLocked(error)) throw error
-      return new Set(keys.map((key) => key.toString('hex')))
+      return new Set(keys)
     }
   }
 
@@ -105,7 +106,7 @@ export class OutcomeTable {
       columnsOf(rows),
     )
     const keys = new Set(inserted.map(({ key }) => key))
-    return rows.map(({ key }) => keys.has(key.toString('hex')))
+    return rows.map(({ key }) => keys.has(key))
   }
 
   /** Whether it is there now: not where there is something else than this body. */
@@ -114,30 +115,31 @@ export class OutcomeTable {
       patience,
       `UPDATE ${this.#quoted} SET body = $2, expires_at = clock_timestamp() + $3::float8 * interval '1 ms'
       WHERE key = $1 AND body = $4 RETURNING 1 AS one`,
-      [key, body, ms, instead],
+      [Buffer.from(key, 'hex'), body, ms, instead],
     )
     return replaced.length > 0
   }
 
-  async remove(keys: readonly Buffer[], patience: Patience): Promise<void> {
+  async remove(keys: readonly string[], patience: Patience): Promise<void> {
     await this.#session.impatientQuery(
       patience,
       `DELETE FROM ${this.#quoted} WHERE key = ANY(ARRAY(
         SELECT key FROM ${this.#quoted} WHERE key = ANY($1::bytea[]) ORDER BY key FOR UPDATE
       ))`,
-      [keys],
+      [byteas(keys)],
     )
   }
 
   /** One for each key, as the bytes that it is: in the server one that is no text would fail all of them. */
-  async select(keys: readonly Buffer[]): Promise<(Buffer | undefined)[]> {
+  async select(keys: readonly string[]): Promise<(Buffer | undefined)[]> {
     const rows = await this.#session.impatientQuery(
       50,
-      `SELECT key, body FROM ${this.#quoted} WHERE key = ANY($1::bytea[]) AND expires_at > clock_timestamp()`,
-      [keys],
+      `SELECT encode(key, 'hex') AS key, body FROM ${this.#quoted}
+      WHERE key = ANY($1::bytea[]) AND expires_at > clock_timestamp()`,
+      [byteas(keys)],
     )
-    const bodies = new Map(rows.map(({ key, body }) => [(key as Buffer).toString('latin1'), body as Buffer]))
-    return keys.map((key) => bodies.get(key.toString('latin1')))
+    const bodies = new Map(rows.map(({ key, body }) => [key, body as Buffer]))
+    return keys.map((key) => bodies.get(key))
   }
 
   /** Whether there may be more. By `now()`, which an index can look for: `clock_timestamp()` would be asked of each row. */
@@ -177,5 +179,11 @@ export class OutcomeTable {
 }
 
 function columnsOf(rows: readonly Row[]): unknown[] {
-  return [rows.map(({ key }) => key), rows.map(({ body }) => body), rows.map(({ ms }) => ms)]
+  const bodies = rows.map(({ body }) => body.toString('hex'))
+  return [byteas(rows.map(({ key }) => key)), byteas(bodies), rows.map(({ ms }) => ms)]
+}
+
+/** An array of bytes as PostgreSQL reads it. The client would look at each for what it has to escape. */
+function byteas(digits: readonly string[]): string {
+  return `{${digits.map((one) => `"\\\\x${one}"`).join()}}`
 }

@@ -178,7 +178,7 @@ export class Transaction {
   }
 
   #hashOf(key: EventKey): string {
-    return keyOf(this.#settings.prefix, key).toString('hex')
+    return keyOf(this.#settings.prefix, key)
   }
 
   async #query(sql: string): Promise<FoundRow[]> {

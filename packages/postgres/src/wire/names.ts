@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto'
+import { createHash, hash } from 'node:crypto'
 import type { EventKey } from 'server-events'
 import { channelName } from 'server-events/transport-kit'
 
@@ -34,18 +34,24 @@ export class Channels {
   }
 }
 
-/** The key of a kept outcome: different events never share one, whatever they are called. */
-export function keyOf(prefix: string, { name, id }: EventKey): Buffer {
-  return createHash('sha256')
-    .update(JSON.stringify([prefix, name, id]))
-    .digest()
+/** In hexadecimal digits. At once takes a third of the time; Node has that since 20.12. */
+const sha256: (text: string) => string = (hash as typeof hash | undefined)
+  ? (text) => hash('sha256', text)
+  : (text) => createHash('sha256').update(text).digest('hex')
+
+/** The key of a kept outcome, in hexadecimal digits: different events never share one, whatever they are called. */
+export function keyOf(prefix: string, { name, id }: EventKey): string {
+  return sha256(JSON.stringify([prefix, name, id]))
 }
 
-/** How `encodeEvent` begins. */
+/** How `encodeEvent` begins; mostly nothing in it is escaped. */
+const plainHeadOfEvent = /^\{"name":"([^"\\]*)","id":"([^"\\]*)",/
 const headOfEvent = /^\{"name":("(?:[^"\\]|\\.)*"),"id":("(?:[^"\\]|\\.)*"),/
 
 /** Whom an event is for, without reading all of it; `undefined` if that takes reading it. */
 export function addressOf(text: string): EventKey | undefined {
+  const [, plainName, plainId] = plainHeadOfEvent.exec(text) ?? []
+  if (plainName !== undefined && plainId !== undefined) return { name: plainName, id: plainId }
   try {
     // Throws where a name has megabytes and no end.
     const [, name, id] = headOfEvent.exec(text) ?? []
