@@ -39,6 +39,10 @@ test.each(packages)('packages/%s can be found: a description, keywords, the lice
   if (name !== 'server-events') expect(keywords).toContain('server-events')
 })
 
+test.each(packages)('packages/%s is among those that the README lists', (folder) => {
+  expect(linksOf(readFileSync(join(root, 'README.md'), 'utf8'))).toContain(`packages/${folder}/README.md`)
+})
+
 test('the changelog tells of the version that the packages have', () => {
   const { version } = JSON.parse(readFileSync(join(root, 'lerna.json'), 'utf8')) as { version: string }
   expect(readFileSync(join(root, 'CHANGELOG.md'), 'utf8')).toMatch(new RegExp(`^#+ \\[?${version}\\b`, 'm'))
