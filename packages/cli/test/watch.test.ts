@@ -1,6 +1,6 @@
 // Commands that look: tail, peek, forget, who, bench; as processes, on a real Redis.
 import { RedisTransport } from '@server-events/redis'
-import { eventually, startCluster, startRedis } from '@server-events/testing'
+import { eventually, startCluster, startProxy, startRedis } from '@server-events/testing'
 import type { RedisServer } from '@server-events/testing'
 import { Redis } from 'ioredis'
 import { ServerEvents } from 'server-events'
@@ -220,6 +220,19 @@ describe('who', () => {
       env['SERVER_EVENTS_URL']!.replace('redis:', 'redis+cluster:'),
     ])
     expect([cluster.code, cluster.stderr]).toEqual([1, expect.stringContaining('is not a node of a Cluster')])
+  })
+
+  test('a server that falls silent meanwhile is told: else nothing would look like nobody', async () => {
+    const proxy = await startProxy(server)
+    proxy.filter = (direction, chunk) => {
+      if (direction === 'up' && /CHANNELS/i.test(chunk.toString())) proxy.blackhole()
+      return chunk
+    }
+    const url = proxy.url.replace('//', '//:open-sesame@')
+    const { code, stdout } = await runCli(['who', 'report', '--json', '--url', url])
+    await proxy.close()
+    const error = { code: 'ERR_CONNECTION', message: expect.stringContaining('lost the connection') as string }
+    expect([code, JSON.parse(stdout)]).toEqual([1, { error }])
   })
 
   test('it ends after so many keys, and says so', async () => {

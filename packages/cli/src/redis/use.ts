@@ -44,14 +44,14 @@ export async function countUse(
     return use
   }
   names.forEach(useOf)
-  const clients: Client[] = []
+  const clients: { client: Client; host: Host }[] = []
   const refused = new Set<string>()
   if (server.kind === 'redis-cluster' && cluster === undefined) refused.add('CLUSTER SLOTS')
   let complete = true
   try {
     for (const host of [...masters, ...(cluster?.replicas ?? [])]) {
       const client = await Client.open(redisOptions(server, host)).catch((error: unknown) => unreachable(error, host))
-      clients.push(client)
+      clients.push({ client, host })
       if ((await client.ask('PING')).refused === 'NOAUTH') unreachable(new Error('NOAUTH'), host)
       checkPlace(fieldsOf(await client.text('INFO')), server, host)
       if (server.db !== 0) await client.ask('SELECT', server.db)
@@ -62,14 +62,17 @@ export async function countUse(
     // Each node counts who hears it there; nobody finds an event in it.
     for (const use of uses.values()) {
       const { channel } = redisNamesOf({ name: use.name, id: 'x' }, bounds.prefix)
-      for (const client of clients) {
+      for (const { client } of clients) {
         const { value, refused: why } = await client.ask('PUBLISH', channel, EMPTY_FRAME)
         if (why !== undefined) refused.add(`PUBLISH (${why})`)
         use.listening = typeof value === 'number' && use.listening !== undefined ? use.listening + value : undefined
       }
     }
+    // What was not answered any more would look like what is refused.
+    const lost = clients.find(({ client }) => client.isLost)
+    if (lost) throw new ConnectionError(`lost the connection to redis at ${lost.host.host}:${lost.host.port}`)
   } finally {
-    for (const client of clients) client.close()
+    for (const { client } of clients) client.close()
   }
   return { uses: [...uses.values()].sort((a, b) => (a.name < b.name ? -1 : 1)), complete, refused: [...refused] }
 }
