@@ -45,6 +45,18 @@ test('a server that is killed and started again costs an interruption, and nothi
   )
 })
 
+test('a server that falls silent once it has greeted costs no socket, which would keep the process alive', async () => {
+  proxy.filter = (direction, chunk) => {
+    if (direction === 'up' && chunk.includes('pg_is_in_recovery')) proxy.blackhole()
+    return chunk
+  }
+  const worker = open(at(postgres, proxy), { connectTimeout: 300 })
+  worker.transport.connect().catch(() => undefined)
+  await eventually(() => worker.receiver.errors.length > 0)
+  await worker.transport.close()
+  await eventually(() => proxy.open === 0)
+})
+
 test('who is terminated by an administrator is told so, and comes back', async () => {
   const worker = open(postgres.url)
   await worker.transport.connect()

@@ -55,9 +55,13 @@ export class PostgresDriver implements Driver {
         warn: this.#warn,
         another: () => open(ignore),
       })
-      const [row] = await session.query(
-        "SELECT pg_is_in_recovery() AS standby, current_setting('server_version_num')::int AS version",
-      )
+      // A server that falls silent after it has greeted never answers.
+      const calledOff = (): void => void session.close().catch(ignore)
+      signal.addEventListener('abort', calledOff, { once: true })
+      if (signal.aborted) calledOff()
+      const [row] = await session
+        .query("SELECT pg_is_in_recovery() AS standby, current_setting('server_version_num')::int AS version")
+        .finally(() => signal.removeEventListener('abort', calledOff))
       const version = Number(row?.['version'])
       if (version < OLDEST * 10_000) return new RefusingLink(session, tooOld(place, version))
       // A standby keeps nothing, and knows no LISTEN.
@@ -86,5 +90,5 @@ function placeOf(options: PostgresClientOptions): string {
 }
 
 function ignore(): void {
-  // It is closed as soon as it has been used.
+  // It is closed as soon as it has been used, or there is nothing to close any more.
 }
