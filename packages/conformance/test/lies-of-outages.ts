@@ -203,7 +203,7 @@ export const liesOfOutages: readonly Liar[] = [
     frozenClose,
     class extends Watching {
       override async close(): Promise<void> {
-        if (this.client.silent && this.up) await this.client.subscribe('goodbye')
+        if (this.client.silent) await this.client.subscribe('goodbye')
         await super.close()
       }
     },

@@ -7,16 +7,19 @@ import { toyHub } from './toy-hub'
 /** A test for each: it fails its case, and says which line it breaks. */
 export function failTheirCases(liars: readonly Liar[]): void {
   testEach(liars, async (liar) => {
-    const messageWithin = (timeout: number): Promise<string | undefined> | undefined =>
-      casesFor(liar, timeout)
-        .get(liar.fails)?.()
-        .then(
-          () => undefined,
+    const messages: string[] = []
+    // On a machine that stalls the hub cannot be reached in so short a time; what is late is not late with much patience.
+    for (const timeout of [impatient, impatient, 1_000, 3_000, patient]) {
+      const run = casesFor(liar, timeout).get(liar.fails)
+      messages.push(
+        await run!().then(
+          () => 'caught by nothing',
           (error: unknown) => (error as Error).message,
-        )
-    const message = await messageWithin(impatient)
-    // On a machine that stalls the hub cannot be reached in so short a time.
-    expect(message && says.test(message) ? message : await messageWithin(patient)).toMatch(says)
+        ),
+      )
+      if (says.test(messages.at(-1)!)) return
+    }
+    expect(messages).toContainEqual(expect.stringMatching(says))
   })
 }
 
